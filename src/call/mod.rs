@@ -1,0 +1,31 @@
+//! The vocabulary of a call: times, parties, keys, and everything that travels into and out of a
+//! [`Conversation`](crate::conversation::Conversation).
+//!
+//! Nothing here acts: no clock, no I/O, no logic beyond parsing and printing. It imports no other
+//! module of the house. Read [`Event`] and [`Action`] first: they are the whole interface between
+//! one conversation and the world.
+
+mod event;
+
+mod handoff;
+
+mod hearing;
+
+mod meaning;
+
+mod party;
+
+mod pii;
+
+mod record;
+
+mod time;
+
+pub use event::{Action, Event, Fault, Note, Prompt, Query, RequestId, Row};
+pub use handoff::{Handoff, HandoffReason};
+pub use hearing::{Expect, Hypothesis, Recognition, Utterance};
+pub use meaning::{Entity, IntentName, IntentScore, Interpretation, OUT_OF_SCOPE};
+pub use party::{Ani, CallId, Dnis, Dtmf, PartyError};
+pub use pii::Pii;
+pub use record::{CallRecord, Disposition, HangupCause, TurnRecord};
+pub use time::CallTime;

@@ -1,0 +1,29 @@
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+// Modules stand in the order of a call, not of the alphabet.
+pub mod call;
+
+pub mod audio;
+
+pub mod speech;
+
+pub mod understanding;
+
+pub mod dialogue;
+
+pub mod conversation;
+
+#[cfg(feature = "engines")]
+pub mod voice;
+
+#[cfg(feature = "host")]
+pub mod channel;
+
+#[cfg(feature = "host")]
+pub mod store;
+
+#[cfg(feature = "host")]
+pub mod config;
+
+#[cfg(feature = "host")]
+pub mod host;
