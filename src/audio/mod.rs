@@ -2,6 +2,24 @@
 //!
 //! Never touches a device, a file or a clock. Read [`Frame`] first.
 
+mod dtmf;
+
 mod frame;
 
+mod g711;
+
+mod level;
+
+mod noise;
+
+mod resample;
+
+mod telephone;
+
+pub use dtmf::{DtmfDetector, tone, two_tones};
 pub use frame::{FRAME_DURATION, FRAME_SAMPLES, Frame, RATE_HZ};
+pub use g711::Law;
+pub use level::{FLOOR_DB, FULL_SCALE_SINE_DBM0, apply_gain, peak_dbfs, rms_dbfs};
+pub use noise::{NoiseColor, SplitMix64, add_noise, noise};
+pub use resample::{RATES_HZ, Resampler, resample};
+pub use telephone::{LINE_RATE_HZ, telephone};
