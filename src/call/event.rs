@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ani, CallId, CallRecord, Dnis, Dtmf, Expect, Handoff, HangupCause, Hypothesis, Interpretation, Pii,
+    Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Expect, Handoff, HangupCause, Hypothesis, Interpretation, Pii,
     Recognition, Utterance,
 };
 
@@ -220,10 +220,10 @@ pub enum Action {
 pub enum Note {
     /// The caller began to speak.
     SpeechStarted,
-    /// The caller has finished speaking, `silence_ms` ago.
+    /// The caller has finished speaking.
     SpeechEnded {
-        /// Milliseconds of silence that it took to be sure.
-        silence_ms: u64,
+        /// When the last voiced frame came in: what an answer's delay is counted from.
+        at: CallTime,
     },
     /// An in-band or signalled key.
     KeyHeard(Dtmf),

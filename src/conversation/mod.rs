@@ -1,1 +1,483 @@
-//! One call.
+//! One call: hearing turns, understanding's results and the dialogue, turned into actions.
+//!
+//! A [`Conversation`] is sans-IO. Its whole life is four verbs:
+//!
+//! ```text
+//! handle_audio(now, &frame)   every 20 ms         handle_event(now, event)   replies, keys, the end
+//! handle_timeout(now)         when it is due      poll_action()              until it gives None
+//! poll_timeout()              when to call handle_timeout, and why
+//! ```
+//!
+//! It never reads a clock, never blocks, and never waits for slow work: recognition, classification
+//! and look-ups are actions answered later by events that echo the request's id; a reply that no longer
+//! matters is dropped in `handle_event`, in one place.
+
+mod hearing;
+
+mod outcome;
+
+pub mod script;
+
+mod timers;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearing::Hearing;
+pub use timers::TimerReason;
+use timers::{Timers, Waiting};
+
+use crate::audio::{DtmfDetector, Frame};
+use crate::call::{
+    Action, Ani, CallId, CallTime, Dnis, Dtmf, Event, Expect, Fault, Handoff, HangupCause, Note, Prompt,
+    RequestId, TurnRecord,
+};
+use crate::dialogue::{Dialogue, Flow, Input, Move, Question};
+use crate::speech::{Endpointer, Timeouts, Voice, VoiceDetector};
+
+/// Silence after which recognition starts, long before the turn is known to be over.
+const SPECULATE_AFTER: Duration = Duration::from_millis(200);
+
+/// Voice that it takes to be an utterance rather than a click; also the time to stop a prompt, which
+/// must stay under 100 ms.
+const MIN_SPEECH: Duration = Duration::from_millis(80);
+
+/// One caller's call, from arrival to its record.
+pub struct Conversation {
+    flow: Arc<Flow>,
+    dialogue: Dialogue,
+    detector: VoiceDetector,
+    tones: DtmfDetector,
+    endpointer: Endpointer,
+    now: CallTime,
+    last_id: u32,
+    party: Option<(CallId, Option<Ani>, Option<Dnis>)>,
+    /// Moves that wait for the prompt that is playing.
+    pending: VecDeque<Move>,
+    playing: Option<Playing>,
+    /// The question that is open, or that the prompt being played leads to.
+    question: Option<Question>,
+    /// Whether the question's prompts have been heard out, so that silence counts.
+    awaiting: bool,
+    hearing: Option<Hearing>,
+    look_up: Option<Waiting>,
+    transfer: Option<(RequestId, Handoff)>,
+    /// Keys pressed so far for one answer.
+    entry: String,
+    timers: Timers,
+    actions: VecDeque<Action>,
+    turns: Vec<TurnRecord>,
+    handoff: Option<Handoff>,
+    ended: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Playing {
+    id: RequestId,
+    barge_in: bool,
+}
+
+impl Conversation {
+    /// A conversation that waits for its call.
+    pub fn new(flow: Arc<Flow>) -> Conversation {
+        let timeouts = timeouts(&flow, &Expect::Open);
+        Conversation {
+            dialogue: Dialogue::new(Arc::clone(&flow)),
+            detector: VoiceDetector::new(),
+            tones: DtmfDetector::new(),
+            endpointer: Endpointer::new(timeouts),
+            now: CallTime::ZERO,
+            last_id: 0,
+            party: None,
+            pending: VecDeque::new(),
+            playing: None,
+            question: None,
+            awaiting: false,
+            hearing: None,
+            look_up: None,
+            transfer: None,
+            entry: String::new(),
+            timers: Timers::default(),
+            actions: VecDeque::new(),
+            turns: Vec::new(),
+            handoff: None,
+            ended: false,
+            flow,
+        }
+    }
+
+    /// Whether the call is over and its record given out.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether a question is open, so that a caller's silence counts.
+    pub fn is_listening(&self) -> bool {
+        self.awaiting
+    }
+
+    /// What the open question expects, for a front end that shows it.
+    pub fn expected(&self) -> Option<&Expect> {
+        self.question.as_ref().map(|q| &q.expect)
+    }
+
+    /// Takes 20 ms of the caller's sound.
+    pub fn handle_audio(&mut self, now: CallTime, frame: &Frame) {
+        if let Some(key) = self.tones.handle_frame(frame) {
+            self.handle_event(now, Event::Key(key));
+        }
+        let mut voice = self.detector.handle_frame(frame);
+        if self.tones.is_tone_active() {
+            voice.voiced = false;
+        }
+        self.handle_voice(now, frame, voice);
+    }
+
+    /// Takes 20 ms of sound of which it is already known whether it is voice: for scripts that have no
+    /// sound at all.
+    pub fn handle_voice(&mut self, now: CallTime, frame: &Frame, voice: Voice) {
+        self.now = now;
+        if self.ended || self.party.is_none() {
+            return;
+        }
+        self.endpointer.handle_frame(now, frame, voice);
+        self.take_turns();
+    }
+
+    /// Takes what happened.
+    pub fn handle_event(&mut self, now: CallTime, event: Event) {
+        self.now = now;
+        if self.ended {
+            return;
+        }
+        match event {
+            Event::CallArrived { id, ani, dnis } => self.arrived(id, ani, dnis),
+            Event::Key(key) => self.key(key),
+            Event::Recognized { id, recognition } => self.recognized(id, recognition),
+            Event::RecognitionFailed { id, fault } => self.recognition_failed(id, fault),
+            Event::Interpreted { id, interpretation } => self.interpreted(id, Some(interpretation)),
+            Event::InterpretationFailed { id, .. } => self.interpreted(id, None),
+            Event::PromptFinished { id } => self.prompt_finished(id),
+            Event::LookedUp { id, rows } => self.looked_up(id, Ok(rows)),
+            Event::LookUpFailed { id, fault } => self.looked_up(id, Err(fault)),
+            Event::Transferred { id } => self.transferred(id),
+            Event::TransferFailed { id, fault } => self.transfer_failed(id, fault),
+            Event::HungUp { cause } => self.finish(cause),
+        }
+    }
+
+    /// Fires what is due.
+    pub fn handle_timeout(&mut self, now: CallTime) {
+        self.now = now;
+        if self.ended {
+            return;
+        }
+        self.endpointer.handle_timeout(now);
+        self.take_turns();
+        while let Some(reason) = self.timers.pop_due(now) {
+            self.timer_fired(reason);
+        }
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Conversation::handle_timeout`] is due next, and why.
+    pub fn poll_timeout(&self) -> Option<(CallTime, TimerReason)> {
+        if self.ended {
+            return None;
+        }
+        let turn = self.endpointer.poll_timeout().map(|(at, _)| (at, TimerReason::Turn));
+        [turn, self.timers.next()].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn arrived(&mut self, id: CallId, ani: Option<Ani>, dnis: Option<Dnis>) {
+        if self.party.is_some() {
+            return;
+        }
+        self.party = Some((id, ani.clone(), dnis));
+        let longest = Duration::from_millis(self.flow.line.timeouts.max_call_ms);
+        self.timers.set(TimerReason::MaxCall, self.now + longest);
+        self.actions.push_back(Action::Answer);
+        self.dialogue.handle_arrival(ani);
+        self.carry_out();
+    }
+
+    fn next_id(&mut self) -> RequestId {
+        self.last_id += 1;
+        RequestId(self.last_id)
+    }
+
+    /// Hands an input to the dialogue and carries out what follows. The first decision it notes is
+    /// returned, for the turn's record.
+    fn input(&mut self, input: Input<'_>) -> &'static str {
+        self.dialogue.handle(input);
+        self.carry_out()
+    }
+
+    /// Takes the dialogue's moves: what can be done at once is done, the rest waits for the prompts.
+    fn carry_out(&mut self) -> &'static str {
+        let mut decision = "";
+        while let Some(next) = self.dialogue.poll_move() {
+            match next {
+                Move::LookUp(query) => {
+                    let id = self.next_id();
+                    self.look_up = Some(Waiting { id });
+                    self.timers.set(TimerReason::LookUpSlow, self.now + timers::LOOK_UP_PATIENCE);
+                    self.timers.set(TimerReason::LookUpDeadline, self.now + timers::LOOK_UP_DEADLINE);
+                    self.actions.push_back(Action::LookUp { id, query });
+                }
+                Move::Note(note) => {
+                    if let Note::Decided { decision: word, .. } = &note
+                        && decision.is_empty()
+                    {
+                        decision = word;
+                    }
+                    self.actions.push_back(Action::Note(note));
+                }
+                later @ (Move::Say(_) | Move::Listen(_) | Move::Transfer(_) | Move::HangUp(_)) => {
+                    self.pending.push_back(later);
+                }
+            }
+        }
+        self.prepare();
+        self.pump();
+        decision
+    }
+
+    /// Sets the ear to the question that the pending prompts lead to, so that it can be answered
+    /// before they have been heard out.
+    fn prepare(&mut self) {
+        let upcoming = self.pending.iter().find_map(|m| match m {
+            Move::Listen(question) => Some(question.clone()),
+            Move::Say(_) | Move::LookUp(_) | Move::Transfer(_) | Move::HangUp(_) | Move::Note(_) => None,
+        });
+        if let Some(question) = upcoming {
+            // Speech that is under way was no answer to a question that had not been asked.
+            if let Some(hearing) = self.hearing.take() {
+                self.actions.push_back(Action::CancelRecognition { id: hearing.id });
+                self.timers.clear(TimerReason::Recognizer);
+            }
+            self.endpointer.reset(self.now);
+            self.awaiting = false;
+            self.endpointer.set_timeouts(timeouts(&self.flow, &question.expect));
+            self.question = Some(question);
+            self.entry.clear();
+        }
+    }
+
+    /// Carries out pending moves until a prompt plays.
+    fn pump(&mut self) {
+        while self.playing.is_none() && !self.ended {
+            let Some(next) = self.pending.pop_front() else { return };
+            match next {
+                Move::Say(prompt) => self.say(prompt),
+                Move::Listen(question) => self.open(question),
+                Move::Transfer(handoff) => self.call_agent(handoff),
+                Move::HangUp(cause) => {
+                    self.actions.push_back(Action::HangUp { cause });
+                    self.finish(cause);
+                }
+                Move::LookUp(_) | Move::Note(_) => {}
+            }
+        }
+    }
+
+    fn say(&mut self, prompt: Prompt) {
+        let id = self.next_id();
+        self.playing = Some(Playing { id, barge_in: prompt.barge_in });
+        self.actions.push_back(Action::Say { id, prompt });
+    }
+
+    fn open(&mut self, question: Question) {
+        self.question = Some(question);
+        self.awaiting = true;
+        if self.hearing.is_none() && self.entry.is_empty() {
+            self.endpointer.listen(self.now);
+        }
+    }
+
+    fn prompt_finished(&mut self, id: RequestId) {
+        if self.playing.is_some_and(|p| p.id == id) {
+            self.playing = None;
+            self.pump();
+        }
+    }
+
+    /// The caller speaks or presses a key: what is playing stops, if it leads to a question.
+    fn barge_in(&mut self) {
+        let leads_to_question = self.pending.iter().any(|m| matches!(m, Move::Listen(_)));
+        let Some(playing) = self.playing.filter(|p| p.barge_in && leads_to_question) else { return };
+        self.playing = None;
+        self.actions.push_back(Action::StopPrompt { id: playing.id });
+        while let Some(skipped) = self.pending.pop_front() {
+            if let Move::Listen(question) = skipped {
+                self.question = Some(question);
+                self.awaiting = true;
+                return;
+            }
+        }
+    }
+
+    /// Drops what was to be said: something more important comes.
+    fn silence(&mut self) {
+        if let Some(playing) = self.playing.take() {
+            self.actions.push_back(Action::StopPrompt { id: playing.id });
+        }
+        self.pending.clear();
+        self.close();
+    }
+
+    /// The question is answered, or overtaken.
+    fn close(&mut self) {
+        if let Some(hearing) = self.hearing.take() {
+            self.actions.push_back(Action::CancelRecognition { id: hearing.id });
+        }
+        self.timers.clear(TimerReason::Recognizer);
+        self.timers.clear(TimerReason::InterDigit);
+        self.entry.clear();
+        self.awaiting = false;
+        self.question = None;
+        self.endpointer.reset(self.now);
+    }
+
+    fn key(&mut self, key: Dtmf) {
+        if self.party.is_none() {
+            return;
+        }
+        self.actions.push_back(Action::Note(Note::KeyHeard(key)));
+        if key == Dtmf::ZERO && self.entry.is_empty() {
+            if !self.dialogue.is_leaving() {
+                self.record_keys("0");
+                self.silence();
+                self.abandon_look_up();
+                let decision = self.input(Input::Operator);
+                self.decide_turn(if decision.is_empty() { "agent" } else { decision });
+            }
+            return;
+        }
+        let Some(question) = self.question.clone() else { return };
+        self.barge_in();
+        if let Some(hearing) = self.hearing.take() {
+            self.actions.push_back(Action::CancelRecognition { id: hearing.id });
+            self.timers.clear(TimerReason::Recognizer);
+        }
+        self.endpointer.reset(self.now);
+        match key {
+            Dtmf::STAR if self.entry.is_empty() => {
+                self.close();
+                self.pending.clear();
+                self.input(Input::Repeat);
+            }
+            Dtmf::POUND => self.submit_entry(),
+            _ => {
+                self.entry.push(key.as_char());
+                if self.entry.len() >= usize::from(question.max_keys) {
+                    self.submit_entry();
+                } else {
+                    let at = self.now + self.flow.line.timeouts.inter_digit();
+                    self.timers.set(TimerReason::InterDigit, at);
+                }
+            }
+        }
+    }
+
+    fn submit_entry(&mut self) {
+        let entry = std::mem::take(&mut self.entry);
+        self.timers.clear(TimerReason::InterDigit);
+        if entry.is_empty() {
+            self.endpointer.listen(self.now);
+            return;
+        }
+        self.record_keys(&entry);
+        self.close();
+        let decision = self.input(Input::Keys(&entry));
+        self.decide_turn(decision);
+    }
+
+    fn timer_fired(&mut self, reason: TimerReason) {
+        match reason {
+            TimerReason::Turn => {}
+            TimerReason::InterDigit => self.submit_entry(),
+            TimerReason::Recognizer => self.recognizer_late(),
+            TimerReason::LookUpSlow => {
+                self.input(Input::LookUpSlow);
+            }
+            TimerReason::LookUpDeadline => {
+                if let Some(waiting) = self.look_up {
+                    self.looked_up(waiting.id, Err(Fault::TimedOut));
+                }
+            }
+            TimerReason::Transfer => {
+                if let Some((id, _)) = self.transfer {
+                    self.transfer_failed(id, Fault::TimedOut);
+                }
+            }
+            TimerReason::MaxCall => {
+                self.silence();
+                self.abandon_look_up();
+                self.input(Input::TooLong);
+            }
+        }
+    }
+
+    fn abandon_look_up(&mut self) {
+        self.look_up = None;
+        self.timers.clear(TimerReason::LookUpSlow);
+        self.timers.clear(TimerReason::LookUpDeadline);
+    }
+
+    fn looked_up(&mut self, id: RequestId, result: Result<Vec<crate::call::Row>, Fault>) {
+        if self.look_up.is_none_or(|waiting| waiting.id != id) {
+            return;
+        }
+        self.abandon_look_up();
+        match result {
+            Ok(rows) => self.input(Input::LookedUp(rows)),
+            Err(fault) => self.input(Input::LookUpFailed(fault)),
+        };
+    }
+
+    fn call_agent(&mut self, handoff: Handoff) {
+        let id = self.next_id();
+        self.transfer = Some((id, handoff.clone()));
+        self.timers.set(TimerReason::Transfer, self.now + timers::TRANSFER_DEADLINE);
+        self.actions.push_back(Action::Transfer { id, handoff });
+    }
+
+    fn transferred(&mut self, id: RequestId) {
+        if let Some((_, handoff)) = self.transfer.take_if(|(waiting, _)| *waiting == id) {
+            self.handoff = Some(handoff);
+            self.actions.push_back(Action::HangUp { cause: HangupCause::Transferred });
+            self.finish(HangupCause::Transferred);
+        }
+    }
+
+    fn transfer_failed(&mut self, id: RequestId, fault: Fault) {
+        if self.transfer.take_if(|(waiting, _)| *waiting == id).is_some() {
+            self.timers.clear(TimerReason::Transfer);
+            self.input(Input::TransferFailed(fault));
+        }
+    }
+}
+
+/// VoiceXML's timeouts for a question: a number's digits come with pauses, so that an incomplete one
+/// waits longer than an incomplete sentence.
+fn timeouts(flow: &Flow, expect: &Expect) -> Timeouts {
+    let spec = &flow.line.timeouts;
+    let incomplete = match expect {
+        Expect::Digits { .. } => spec.incomplete_digits_ms,
+        Expect::Open | Expect::YesNo => spec.incomplete_ms,
+    };
+    Timeouts {
+        no_input: Duration::from_millis(spec.no_input_ms),
+        complete: Duration::from_millis(spec.complete_ms),
+        incomplete: Duration::from_millis(incomplete),
+        max_speech: Duration::from_millis(spec.max_speech_ms),
+        speculate_after: SPECULATE_AFTER,
+        min_speech: MIN_SPEECH,
+    }
+}

@@ -1,0 +1,66 @@
+//! A conversation's own timers. Each has one slot: setting it again moves it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::call::{CallTime, RequestId};
+
+/// Silence after which a caller who waits for a look-up is told that it goes on.
+pub(super) const LOOK_UP_PATIENCE: Duration = Duration::from_millis(1_000);
+
+/// A look-up that takes longer has failed.
+pub(super) const LOOK_UP_DEADLINE: Duration = Duration::from_secs(6);
+
+/// A recognition or classification that takes longer after the end of speech has failed.
+pub(super) const RECOGNIZER_DEADLINE: Duration = Duration::from_secs(4);
+
+/// Nobody lets a caller wait longer than this for one agent's telephone.
+pub(super) const TRANSFER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Why a conversation wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimerReason {
+    /// The endpointer's: no input, complete, incomplete, longest speech.
+    Turn,
+    /// The caller stopped pressing keys.
+    InterDigit,
+    /// The recogniser or the classifier is late.
+    Recognizer,
+    /// A look-up takes longer than a caller waits without a word.
+    LookUpSlow,
+    /// A look-up takes too long.
+    LookUpDeadline,
+    /// Nobody takes the transfer.
+    Transfer,
+    /// The longest call is over.
+    MaxCall,
+}
+
+/// A request whose reply is awaited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) id: RequestId,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Timers(BTreeMap<TimerReason, CallTime>);
+
+impl Timers {
+    pub(super) fn set(&mut self, reason: TimerReason, at: CallTime) {
+        self.0.insert(reason, at);
+    }
+
+    pub(super) fn clear(&mut self, reason: TimerReason) {
+        self.0.remove(&reason);
+    }
+
+    pub(super) fn next(&self) -> Option<(CallTime, TimerReason)> {
+        self.0.iter().map(|(reason, at)| (*at, *reason)).min()
+    }
+
+    pub(super) fn pop_due(&mut self, now: CallTime) -> Option<TimerReason> {
+        let (_, reason) = self.next().filter(|(at, _)| *at <= now)?;
+        self.0.remove(&reason);
+        Some(reason)
+    }
+}

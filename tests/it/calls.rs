@@ -1,0 +1,84 @@
+//! Every script in `tests/calls` at text level, with its whole timeline as a snapshot beside it; and
+//! what must hold in every call, whatever happens in it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use attendant::conversation::script::{Outcome, Script, run};
+use attendant::dialogue::{Flow, Source};
+
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn files(name: &str, extension: &str) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder(name)).expect("the folder is there");
+    let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == extension));
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| {
+            let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            (stem, std::fs::read_to_string(&path).expect("UTF-8"))
+        })
+        .collect()
+}
+
+pub(crate) fn flow() -> Arc<Flow> {
+    let sources: Vec<Source> = files("intents", "toml")
+        .into_iter()
+        .map(|(stem, text)| Source { path: format!("intents/{stem}.toml"), text })
+        .collect();
+    Arc::new(Flow::parse(&sources).unwrap_or_else(|e| panic!("{e}")))
+}
+
+fn play(flow: &Arc<Flow>, name: &str, text: &str) -> Outcome {
+    let script = Script::parse(&format!("tests/calls/{name}.call"), text).unwrap_or_else(|e| panic!("{e}"));
+    run(flow, &script)
+}
+
+/// A caller is never left without a sound for longer than this.
+const LONGEST_SILENCE_MS: u64 = 8_000;
+
+#[test]
+fn every_script_has_its_timeline() {
+    let flow = flow();
+    let scripts = files("tests/calls", "call");
+    assert!(scripts.len() >= 25, "only {} scripts", scripts.len());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder("tests/calls/snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (name, text) in &scripts {
+            let outcome = play(&flow, name, text);
+            insta::assert_snapshot!(name.as_str(), outcome.timeline);
+        }
+    });
+}
+
+#[test]
+fn every_call_ends_with_one_record_and_no_long_silence() {
+    let flow = flow();
+    for (name, text) in files("tests/calls", "call") {
+        let outcome = play(&flow, &name, &text);
+        assert!(outcome.record.is_some(), "{name}: no record\n{}", outcome.timeline);
+        let records = outcome.timeline.matches("< record ").count();
+        assert_eq!(records, 1, "{name}\n{}", outcome.timeline);
+        assert!(
+            outcome.longest_silence_ms <= LONGEST_SILENCE_MS,
+            "{name}: {} ms of silence\n{}",
+            outcome.longest_silence_ms,
+            outcome.timeline
+        );
+    }
+}
+
+#[test]
+fn a_script_gives_the_same_timeline_twice() {
+    let flow = flow();
+    for (name, text) in files("tests/calls", "call") {
+        assert_eq!(play(&flow, &name, &text).timeline, play(&flow, &name, &text).timeline, "{name}");
+    }
+}

@@ -1,0 +1,5 @@
+//! All integration tests, in one binary: linking is slow.
+
+mod calls;
+
+mod sim;
