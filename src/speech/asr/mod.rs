@@ -1,6 +1,35 @@
 //! Recognisers: sound in, hypotheses out. Blocking compute; never touches a socket or a clock.
+//!
+//! Read [`Recognizer`] first. [`WhisperModel`] and [`WhisperRecognizer`] are the engine,
+//! [`RecognizerPool`] shares it between calls. whisper.cpp computes the spectrogram, the encoder and
+//! the logits; which words those logits become is decided here, in [`search`], so that several
+//! hypotheses cost one encoding and an expected answer can be favoured without a callback into C.
 
 use crate::call::{Expect, Recognition, Utterance};
+
+mod expectation;
+
+mod ggml;
+
+mod guards;
+
+mod pool;
+
+mod search;
+
+mod stand_in;
+
+mod transcript;
+
+mod whisper;
+
+pub use expectation::Bias;
+pub use ggml::ModelShape;
+pub use guards::Guards;
+pub use pool::{PoolOptions, RecognizerPool, Reply, Ticket};
+pub use search::SearchOptions;
+pub use stand_in::StandIn;
+pub use whisper::{Settings, WhisperModel, WhisperRecognizer};
 
 /// Why an utterance could not be recognised.
 #[derive(Debug, thiserror::Error)]

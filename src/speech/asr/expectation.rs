@@ -1,0 +1,154 @@
+//! Which words are likely, given what was asked.
+//!
+//! A bias, never a bar: after "what is your order number?" a caller may still say "I don't know" or
+//! ask for a person, so those are in the lists too, and everything else stays sayable at a price.
+//! Bars are only for what is no speech at all: special tokens, brackets, musical notes.
+
+use crate::call::Expect;
+
+/// What words that were not expected cost, in nats of logit (2.0 makes a word 7.4 times less likely).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bias {
+    /// After a question for a number.
+    pub digits: f32,
+    /// After a yes-or-no question.
+    pub yes_no: f32,
+}
+
+impl Default for Bias {
+    /// Figures: `docs/asr.md`.
+    fn default() -> Bias {
+        Bias { digits: 2.0, yes_no: 2.0 }
+    }
+}
+
+/// Said to a machine at any time: universal commands, not knowing, asking for a person.
+const ALWAYS: &str = "i don't know do not have it can't find cannot remember forgot lost sure not \
+    agent operator representative person human someone speak talk to an a the with me please \
+    help repeat again say that what go back start over main menu stop cancel goodbye wait moment \
+    hold on sorry um uh";
+
+const DIGITS: &str = "zero oh o one two three four five six seven eight nine ten eleven twelve thirteen \
+    fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty \
+    ninety hundred thousand and double triple treble dash it's it is my number order that's yes no";
+
+const YES_NO: &str = "yes yeah yep yup sure correct right that's that is it okay ok fine absolutely \
+    definitely of course no nope nah wrong incorrect never thank you thanks";
+
+/// What the model's vocabulary looks like, once, and the adjustments of logits that follow from it.
+#[derive(Debug)]
+pub(super) struct Expectations {
+    open: Vec<f32>,
+    digits: Vec<f32>,
+    yes_no: Vec<f32>,
+}
+
+impl Expectations {
+    /// `texts` are all tokens' texts by id, `eot` ends a text and everything above it is special;
+    /// `tokenize` splits a text into the model's tokens.
+    pub(super) fn new(
+        texts: &[String],
+        eot: usize,
+        bias: Bias,
+        mut tokenize: impl FnMut(&str) -> Vec<usize>,
+    ) -> Expectations {
+        let open: Vec<f32> = texts
+            .iter()
+            .enumerate()
+            .map(|(id, text)| if id > eot || is_no_speech(text) { f32::NEG_INFINITY } else { 0.0 })
+            .collect();
+        let mut favour = |words: &str, price: f32, numerals: bool| {
+            let mut adjust: Vec<f32> = open.iter().map(|x| x - price).collect();
+            let mut expected: Vec<usize> = vec![eot];
+            for word in words.split_whitespace().chain(ALWAYS.split_whitespace()) {
+                // The published models write capitals.
+                expected.extend(tokenize(&format!(" {word}")));
+                expected.extend(tokenize(&format!(" {}", capitalised(word))));
+            }
+            // … and punctuation, and numerals.
+            let plain = |text: &str| {
+                text.chars().all(|c| c.is_ascii_punctuation() || c == ' ' || (numerals && c.is_ascii_digit()))
+            };
+            expected.extend(
+                texts.iter().enumerate().filter(|(id, text)| *id < eot && plain(text)).map(|(id, _)| id),
+            );
+            for id in expected {
+                adjust[id] = open[id];
+            }
+            adjust
+        };
+        let digits = favour(DIGITS, bias.digits, true);
+        let yes_no = favour(YES_NO, bias.yes_no, false);
+        Expectations { open, digits, yes_no }
+    }
+
+    /// To be added to the logits, by token id.
+    pub(super) fn adjust(&self, expect: &Expect) -> &[f32] {
+        match expect {
+            Expect::Open => &self.open,
+            Expect::Digits { .. } => &self.digits,
+            Expect::YesNo => &self.yes_no,
+        }
+    }
+}
+
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
+}
+
+/// Tokens with which Whisper's published models describe noises instead of words (`[BLANK_AUDIO]`,
+/// `(music)`, `*sighs*`, notes), and those that carry no word at all.
+fn is_no_speech(text: &str) -> bool {
+    text.is_empty()
+        || text.trim().is_empty()
+        || text.contains(|c: char| "[](){}<>*_#@~^|\\=+/\"♪♩♫♬♭♮♯「」".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EOT: usize = 9;
+
+    fn texts() -> Vec<String> {
+        [" four", " music", " [", " Four", " 4", ".", " yes", " agent", " ", "[_EOT_]", "[_SOT_]"]
+            .map(String::from)
+            .to_vec()
+    }
+
+    fn expectations() -> Expectations {
+        let texts = texts();
+        Expectations::new(&texts.clone(), EOT, Bias { digits: 3.0, yes_no: 1.0 }, |word| {
+            texts.iter().position(|t| t == word).into_iter().collect()
+        })
+    }
+
+    #[test]
+    fn what_is_no_speech_is_barred_whatever_was_asked() {
+        for expect in [Expect::Open, Expect::YesNo, Expect::Digits { min: 1, max: 8 }] {
+            let expectations = expectations();
+            let adjust = expectations.adjust(&expect);
+            for barred in [2, 8, 10] {
+                assert_eq!(adjust[barred], f32::NEG_INFINITY, "{expect:?} {barred}");
+            }
+            assert_eq!(adjust[EOT], 0.0, "the end of the text costs nothing");
+        }
+    }
+
+    #[test]
+    fn numbers_are_favoured_in_words_capitals_and_numerals() {
+        let expectations = expectations();
+        let digits = expectations.adjust(&Expect::Digits { min: 1, max: 8 });
+        assert_eq!(digits[..8], [0.0, -3.0, f32::NEG_INFINITY, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        let yes_no = expectations.adjust(&Expect::YesNo);
+        assert_eq!(yes_no[..2], [-1.0, -1.0]);
+        assert_eq!((yes_no[4], yes_no[6], yes_no[7]), (-1.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn an_open_question_favours_nothing() {
+        let expectations = expectations();
+        assert!(expectations.adjust(&Expect::Open).iter().all(|x| *x == 0.0 || *x == f32::NEG_INFINITY));
+    }
+}

@@ -1,0 +1,98 @@
+//! Guards against what Whisper invents in silence and noise.
+//!
+//! Each answers one question about one utterance or hypothesis; together they decide whether anything
+//! intelligible was said at all. A refusal is a no-match for the dialogue, never an error.
+
+use std::time::Duration;
+
+/// Samples of 100 ms at 16 kHz: about one vowel.
+const WINDOW: usize = 1600;
+
+/// Limits beyond which a hypothesis is not believed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guards {
+    /// The loudest 100 ms must reach this level, in dB of full scale (a full-scale square wave is 0).
+    pub min_level_dbfs: f32,
+    /// Above this probability of no speech nothing was said. Whisper's own default is 0.6.
+    pub max_no_speech: f32,
+    /// Below this geometric mean of the tokens' probabilities a hypothesis is a guess. Whisper's own
+    /// default of -1 nat is 0.37.
+    pub min_confidence: f32,
+    /// Words that can be said in any time at all.
+    pub base_words: f32,
+    /// Words a second beyond those. Hurried digits come at six a second.
+    pub max_words_per_s: f32,
+}
+
+impl Default for Guards {
+    /// Figures: `docs/asr.md`.
+    fn default() -> Guards {
+        Guards {
+            min_level_dbfs: -60.0,
+            max_no_speech: 0.6,
+            min_confidence: 0.3,
+            base_words: 2.0,
+            max_words_per_s: 7.0,
+        }
+    }
+}
+
+impl Guards {
+    /// Whether there is sound enough for speech. 16 kHz mono.
+    pub(super) fn is_loud_enough(&self, pcm: &[i16]) -> bool {
+        level_dbfs(pcm) >= self.min_level_dbfs
+    }
+
+    /// Whether a text of that confidence, said in that time, is believable.
+    pub(super) fn believes(&self, text: &str, confidence: f32, spoken: Duration) -> bool {
+        let words = text.split_whitespace().count() as f32;
+        let most = self.base_words + self.max_words_per_s * spoken.as_secs_f32();
+        confidence >= self.min_confidence && (1.0..=most).contains(&words)
+    }
+}
+
+/// Level of the loudest 100 ms, in dB of full scale; negative infinity for silence.
+pub(super) fn level_dbfs(pcm: &[i16]) -> f32 {
+    let power = |window: &[i16]| {
+        let sum: f64 = window.iter().map(|s| f64::from(*s) * f64::from(*s)).sum();
+        sum / window.len() as f64
+    };
+    // Half-overlapping windows, the last one short.
+    let loudest = (0..pcm.len())
+        .step_by(WINDOW / 2)
+        .map(|start| power(&pcm[start..pcm.len().min(start + WINDOW)]))
+        .fold(0.0, f64::max);
+    (10.0 * (loudest / (32_768.0 * 32_768.0)).log10()) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_those_of_the_loudest_stretch() {
+        assert_eq!(level_dbfs(&[]), f32::NEG_INFINITY);
+        assert_eq!(level_dbfs(&[0; 5000]), f32::NEG_INFINITY);
+        assert!((level_dbfs(&[-32_768; 10]) - 0.0).abs() < 0.01);
+        let mut pcm = vec![0_i16; 16_000];
+        pcm[8_000..9_600].fill(3277);
+        assert!((level_dbfs(&pcm) + 20.0).abs() < 0.1, "{}", level_dbfs(&pcm));
+    }
+
+    #[test]
+    fn nobody_says_ten_words_in_half_a_second() {
+        let guards = Guards::default();
+        let half_second = Duration::from_millis(500);
+        assert!(guards.believes("i don't know", 0.9, half_second));
+        assert!(!guards.believes("thank you for watching and see you next time", 0.9, half_second));
+        assert!(guards.believes("four five one two eight eight", 0.9, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_guess_and_an_empty_text_are_not_believed() {
+        let guards = Guards::default();
+        assert!(!guards.believes("yes", 0.1, Duration::from_secs(1)));
+        assert!(!guards.believes("yes", f32::NAN, Duration::from_secs(1)));
+        assert!(!guards.believes("", 1.0, Duration::from_secs(1)));
+    }
+}
