@@ -64,13 +64,15 @@ impl Espeak {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|e| match e.kind() {
-                std::io::ErrorKind::NotFound => VoiceError::NotInstalled {
-                    voice: self.name.clone(),
-                    why: format!("no program '{}'", self.program),
-                    packages: "espeak-ng",
-                },
-                _ => self.failed(format!("'{}' did not start: {e}", self.program)),
+            .map_err(|e| {
+                if e.kind() == std::io::ErrorKind::NotFound {
+                    return VoiceError::NotInstalled {
+                        voice: self.name.clone(),
+                        why: format!("no program '{}'", self.program),
+                        packages: "espeak-ng",
+                    };
+                }
+                self.failed(format!("'{}' did not start: {e}", self.program))
             })
     }
 

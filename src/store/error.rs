@@ -1,0 +1,109 @@
+//! What can be wrong with a database, and what to do about it.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::migrate::MigrateError;
+
+/// Why the store gave no answer. Holds no caller's data.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address names another kind of database.
+    #[error("'{0}' is no SQLite database: expected a file's path or sqlite:PATH")]
+    Unsupported(String),
+    /// Another program holds it.
+    #[error("the database {} is locked by another program: close that program", .0.display())]
+    Locked(PathBuf),
+    /// The file is no longer there.
+    #[error("the database {} is gone: put the file back, or start again to create an empty one", .0.display())]
+    Gone(PathBuf),
+    /// Something else, or damaged.
+    #[error("{} is not a database, or it is damaged: restore it from a backup, or move it away and start again to create an empty one", .0.display())]
+    NotADatabase(PathBuf),
+    /// A later release wrote it.
+    #[error("the database {} was written by a newer attendant (schema {version}): update attendant", path.display())]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The schema's version that this release does not know.
+        version: i64,
+    },
+    /// It may not be opened or written, or its disk is full.
+    #[error("the database {} cannot be used: {why}; check that the folder exists, that both may be written, and that the disk is not full", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite or the system said.
+        why: String,
+    },
+    /// The look-up has no such name.
+    #[error("no look-up is named '{0}': expected customer_by_ani, order_by_number or orders_by_ani")]
+    UnknownQuery(String),
+    /// The look-up lacks an argument.
+    #[error("the look-up '{query}' needs the argument '{argument}'")]
+    MissingArgument {
+        /// The look-up.
+        query: String,
+        /// The argument.
+        argument: &'static str,
+    },
+    /// A kept record that this release cannot read.
+    #[error("the record of call '{id}' cannot be read: {why}")]
+    Record {
+        /// The call.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The folder for records that wait cannot be used.
+    #[error("records cannot be spooled in {}: {source}", path.display())]
+    Spool {
+        /// The folder or the file in it.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Anything else.
+    #[error("the database {} failed: {why}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        why: String,
+    },
+}
+
+impl StoreError {
+    /// Sorts SQLite's answer by what can be done about it (result codes: sqlite.org/rescode.html).
+    pub(super) fn new(path: &Path, error: &sqlx::Error) -> StoreError {
+        let path = path.to_owned();
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return StoreError::Locked(path);
+        }
+        let why = error.to_string();
+        let code = error.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<i32>().ok());
+        match code {
+            // SQLITE_READONLY_DBMOVED
+            Some(1032) => StoreError::Gone(path),
+            Some(code) => match code & 0xff {
+                // SQLITE_BUSY, SQLITE_LOCKED
+                5 | 6 => StoreError::Locked(path),
+                // SQLITE_CORRUPT, SQLITE_NOTADB
+                11 | 26 => StoreError::NotADatabase(path),
+                // SQLITE_PERM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+                3 | 8 | 10 | 13 | 14 => StoreError::Unusable { path, why },
+                _ => StoreError::Failed { path, why },
+            },
+            None => StoreError::Failed { path, why },
+        }
+    }
+
+    pub(super) fn from_migration(path: &Path, error: MigrateError) -> StoreError {
+        if let MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) = error {
+            return StoreError::NewerSchema { path: path.to_owned(), version };
+        }
+        if let MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) = &error {
+            return StoreError::new(path, e);
+        }
+        StoreError::Failed { path: path.to_owned(), why: error.to_string() }
+    }
+}

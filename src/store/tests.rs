@@ -1,0 +1,436 @@
+//! Everything on real files: the faults are the ones that a line meets.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use proptest::prelude::*;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnection;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::call::{
+    CallRecord, CallTime, Disposition, Handoff, HandoffReason, HangupCause, Pii, Query, Row, TurnRecord,
+};
+
+struct Rig {
+    folder: TempDir,
+    runtime: Runtime,
+}
+
+impl Rig {
+    fn new() -> Rig {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Rig { folder: tempfile::tempdir().expect("a folder"), runtime }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("shop.db")
+    }
+
+    fn options(&self) -> StoreOptions {
+        StoreOptions { busy_timeout: Duration::from_millis(50), spool_folder: None }
+    }
+
+    fn try_open(&self) -> Result<Store, StoreError> {
+        let path = self.path();
+        self.runtime.block_on(Store::open_with(path.to_str().expect("a name"), self.options()))
+    }
+
+    fn open(&self) -> Store {
+        self.try_open().expect("it opens")
+    }
+
+    fn seeded(&self) -> Store {
+        let store = self.open();
+        self.runtime.block_on(store.seed_demo()).expect("it is seeded");
+        store
+    }
+
+    fn look_up(&self, store: &Store, name: &str, argument: &str, value: &str) -> Vec<Row> {
+        self.runtime.block_on(store.look_up(&query(name, argument, value))).expect("it answers")
+    }
+
+    fn write(&self, store: &Store, record: &CallRecord) -> Written {
+        self.runtime.block_on(store.write_record(record, 1_790_000_000_000)).expect("it is kept")
+    }
+
+    fn records(&self, store: &Store) -> Vec<CallRecord> {
+        let kept = self.runtime.block_on(store.records()).expect("they are there");
+        kept.into_iter().map(|kept| kept.record).collect()
+    }
+
+    /// Another program at the same file.
+    fn other(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.path());
+        self.runtime.block_on(options.connect()).expect("it opens")
+    }
+
+    fn run(&self, connection: &mut SqliteConnection, sql: &'static str) {
+        self.runtime.block_on(sqlx::raw_sql(sql).execute(connection)).expect(sql);
+    }
+
+    fn delete(&self) {
+        for ending in ["", "-wal", "-shm"] {
+            // A database at rest has no such files.
+            let _ = fs::remove_file(format!("{}{ending}", self.path().display()));
+        }
+    }
+}
+
+fn query(name: &str, argument: &str, value: &str) -> Query {
+    Query { name: name.to_owned(), args: BTreeMap::from([(argument.to_owned(), value.into())]) }
+}
+
+fn field<'a>(row: &'a Row, name: &str) -> &'a str {
+    row.get(name).map_or("", |value| value.expose())
+}
+
+fn record(id: &str) -> CallRecord {
+    CallRecord {
+        id: id.parse().expect("an id"),
+        ani: Some("+15550100".parse().expect("a number")),
+        dnis: Some("800".parse().expect("a number")),
+        duration: CallTime::from_millis(61_234),
+        intent: Some("order_status".parse().expect("a name")),
+        slots: BTreeMap::from([("order_number".to_owned(), "451288".into())]),
+        turns: vec![TurnRecord {
+            heard: Some("where is my order".into()),
+            confidence: Some(0.93),
+            decision: "accept".to_owned(),
+            ..TurnRecord::default()
+        }],
+        handoff: Some(Handoff {
+            skill: "orders".to_owned(),
+            reason: HandoffReason::CallerAsked,
+            intent: None,
+            facts: BTreeMap::from([("name".to_owned(), "Maria Lopez".into())]),
+            last_heard: Some("agent".into()),
+        }),
+        disposition: Disposition::Transferred,
+        cause: HangupCause::Transferred,
+    }
+}
+
+#[test]
+fn the_demo_shop_is_what_the_demo_needs() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    rig.runtime.block_on(store.seed_demo()).expect("it may be seeded twice");
+
+    let order = &rig.look_up(&store, "order_by_number", "number", "451288")[0];
+    assert_eq!((field(order, "item"), field(order, "status")), ("headphones", "shipped"));
+    assert!(field(order, "placed_on") < field(order, "expected_on"));
+    let maria = &rig.look_up(&store, "customer_by_ani", "ani", "+5550100")[0];
+    assert_eq!((field(maria, "name"), field(maria, "first_name")), ("Maria Lopez", "Maria"));
+
+    let open = |ani| {
+        let rows = rig.look_up(&store, "orders_by_ani", "ani", ani);
+        rows.iter().filter(|row| field(row, "open") == "yes").count()
+    };
+    assert_eq!([open("5550100"), open("5550123"), open("5550199")], [1, 3, 0]);
+    assert!(rig.look_up(&store, "customer_by_ani", "ani", "5550199").is_empty());
+
+    let mut other = rig.other();
+    let counts = "SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM orders)";
+    let (customers, orders): (i64, i64) =
+        rig.runtime.block_on(sqlx::query_as(counts).fetch_one(&mut other)).expect("a row");
+    assert_eq!((customers, orders), (8, 14));
+}
+
+#[test]
+fn open_orders_come_first_and_newest_first() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    let rows = rig.look_up(&store, "orders_by_ani", "ani", "555-0123");
+    let numbers: Vec<&str> = rows.iter().map(|row| field(row, "number")).collect();
+    assert_eq!(numbers, ["732996", "731508", "730264", "729011"]);
+    assert!(!rows[0].contains_key("carrier"), "a field without a value is left out");
+}
+
+#[test]
+fn a_wrong_look_up_is_named() {
+    let rig = Rig::new();
+    let store = rig.open();
+    let ask = |query| rig.runtime.block_on(store.look_up(&query)).expect_err("it is wrong").to_string();
+    assert!(ask(query("order", "number", "1")).contains("expected customer_by_ani"));
+    assert!(ask(query("order_by_number", "ani", "1")).contains("needs the argument 'number'"));
+    let injected = query("order_by_number", "number", "' OR 1=1 --");
+    assert!(rig.runtime.block_on(store.look_up(&injected)).expect("it answers").is_empty());
+}
+
+#[test]
+fn a_record_is_written_once() {
+    let rig = Rig::new();
+    let store = rig.open();
+    let call = record("call-1");
+    assert!(matches!(rig.write(&store, &call), Written::Stored));
+    assert!(matches!(rig.write(&store, &call), Written::AlreadyThere));
+    assert_eq!(rig.records(&store).len(), 1);
+    let read = rig.runtime.block_on(store.record(&call.id)).expect("it answers").expect("it is there");
+    assert_eq!((read.started_at_unix_ms, read.record), (1_790_000_000_000, call));
+    let unknown = "call-2".parse().expect("an id");
+    assert_eq!(rig.runtime.block_on(store.record(&unknown)).expect("it answers"), None);
+}
+
+#[test]
+fn a_database_locked_in_mid_call_still_answers_and_gets_the_record_later() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    let mut other = rig.other();
+    rig.run(&mut other, "BEGIN EXCLUSIVE");
+
+    assert_eq!(rig.look_up(&store, "order_by_number", "number", "451288").len(), 1);
+    let Written::Spooled(why) = rig.write(&store, &record("call-1")) else { panic!("it is locked") };
+    assert!(matches!(why, StoreError::Locked(_)), "{why}");
+    assert!(matches!(rig.runtime.block_on(store.flush_spool()), Err(StoreError::Locked(_))));
+    assert_eq!(store.spool().waiting().expect("the folder is there").len(), 1);
+
+    rig.run(&mut other, "ROLLBACK");
+    assert_eq!(rig.runtime.block_on(store.flush_spool()).expect("it is free"), 1);
+    assert_eq!(rig.runtime.block_on(store.flush_spool()).expect("nothing waits"), 0);
+    assert_eq!(rig.records(&store), [record("call-1")]);
+}
+
+#[test]
+fn a_database_held_exclusively_at_the_start_is_reported() {
+    let rig = Rig::new();
+    rig.open();
+    let mut other = rig.other();
+    rig.run(&mut other, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    let refused = rig.try_open().expect_err("it is locked");
+    assert!(matches!(refused, StoreError::Locked(_)), "{refused}");
+}
+
+#[test]
+fn a_database_deleted_in_mid_call_loses_no_record() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    rig.delete();
+    let asked = rig.runtime.block_on(store.look_up(&query("order_by_number", "number", "451288")));
+    assert!(matches!(asked, Err(StoreError::Gone(_))));
+    let Written::Spooled(why) = rig.write(&store, &record("call-1")) else { panic!("it is gone") };
+    assert!(why.to_string().contains("put the file back"), "{why}");
+    assert!(!rig.path().exists(), "an empty database would hide the loss");
+
+    let next = rig.open();
+    assert_eq!(rig.runtime.block_on(next.flush_spool()).expect("it is there"), 1);
+    assert_eq!(rig.records(&next), [record("call-1")]);
+}
+
+#[test]
+fn a_database_replaced_in_mid_call_is_taken_up() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    let backup = rig.folder.path().join("backup.db");
+    rig.run(&mut rig.other(), "PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM orders WHERE number = '451288'");
+    rig.run(&mut rig.other(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    fs::copy(rig.path(), &backup).expect("it can be copied");
+    rig.delete();
+    fs::rename(&backup, rig.path()).expect("it can be put there");
+
+    assert!(rig.look_up(&store, "order_by_number", "number", "451288").is_empty());
+    assert!(matches!(rig.write(&store, &record("call-1")), Written::Stored));
+    assert_eq!(rig.records(&rig.open()), [record("call-1")]);
+}
+
+#[test]
+fn a_database_replaced_by_something_else_is_reported() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    rig.delete();
+    fs::write(rig.path(), "not a database, but long enough to be looked at. ".repeat(40)).expect("a file");
+    let Written::Spooled(why) = rig.write(&store, &record("call-1")) else { panic!("it is no database") };
+    assert!(matches!(why, StoreError::NotADatabase(_)), "{why}");
+    let refused = rig.try_open().expect_err("it is no database").to_string();
+    assert!(refused.contains("shop.db is not a database"), "{refused}");
+}
+
+#[test]
+fn a_damaged_database_is_reported() {
+    let rig = Rig::new();
+    rig.runtime.block_on(rig.seeded().close());
+    let mut bytes = fs::read(rig.path()).expect("it is there");
+    // All pages but the first: the header still says "SQLite".
+    bytes[4096..].fill(0x55);
+    fs::write(rig.path(), bytes).expect("it can be written");
+    let found = match rig.try_open() {
+        Err(e) => e,
+        Ok(store) => rig
+            .runtime
+            .block_on(store.look_up(&query("order_by_number", "number", "451288")))
+            .expect_err("it is damaged"),
+    };
+    assert!(matches!(found, StoreError::NotADatabase(_)), "{found}");
+}
+
+#[test]
+fn a_newer_schema_is_not_touched() {
+    let rig = Rig::new();
+    rig.open();
+    rig.run(
+        &mut rig.other(),
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'the future', 1, x'00', 0)",
+    );
+    let refused = rig.try_open().expect_err("it is newer").to_string();
+    assert!(refused.contains("schema 9999") && refused.contains("update attendant"), "{refused}");
+}
+
+#[test]
+fn a_folder_that_is_missing_or_read_only_is_reported() {
+    let rig = Rig::new();
+    let nowhere = rig.folder.path().join("missing/shop.db");
+    let opened = rig.runtime.block_on(Store::open(nowhere.to_str().expect("a name")));
+    let refused = opened.expect_err("there is no folder");
+    assert!(matches!(refused, StoreError::Unusable { .. }), "{refused}");
+
+    let mut mode = fs::metadata(rig.folder.path()).expect("it is there").permissions();
+    mode.set_readonly(true);
+    fs::set_permissions(rig.folder.path(), mode).expect("it is ours");
+    if fs::write(rig.folder.path().join("probe"), "").is_ok() {
+        eprintln!("skipped: this user may write anywhere");
+        return;
+    }
+    let refused = rig.try_open().expect_err("it cannot be made");
+    assert!(matches!(refused, StoreError::Unusable { .. }), "{refused}");
+}
+
+#[test]
+fn only_files_are_databases() {
+    let rig = Rig::new();
+    for address in ["postgres://shop:secret@host/db", ":memory:", "sqlite::memory:", ""] {
+        let refused = rig.runtime.block_on(Store::open(address)).expect_err(address).to_string();
+        assert!(!refused.contains("secret"), "{refused}");
+    }
+    let url = format!("sqlite://{}", rig.path().display());
+    assert_eq!(rig.runtime.block_on(Store::open(&url)).expect("it opens").path(), rig.path());
+}
+
+#[test]
+fn a_crash_between_writing_and_removing_doubles_nothing() {
+    let rig = Rig::new();
+    let store = rig.open();
+    let kept = KeptCall { started_at_unix_ms: 1_790_000_000_000, record: record("call-1") };
+    rig.write(&store, &kept.record);
+    rig.runtime.block_on(store.spool().put(kept)).expect("it can be written");
+    rig.runtime.block_on(store.flush_spool()).expect("it answers");
+    assert_eq!(rig.records(&store).len(), 1);
+    assert!(store.spool().waiting().expect("the folder is there").is_empty());
+}
+
+#[test]
+fn a_spooled_file_that_is_no_record_holds_up_nothing_and_is_kept() {
+    let rig = Rig::new();
+    let store = rig.open();
+    let kept = |id| KeptCall { started_at_unix_ms: 0, record: record(id) };
+    rig.runtime.block_on(store.spool().put(kept("call-1"))).expect("it can be written");
+    rig.runtime.block_on(store.spool().put(kept("call-3"))).expect("it can be written");
+    fs::write(store.spool().folder().join("call-2.json"), "{\"started").expect("it can be written");
+    assert_eq!(rig.runtime.block_on(store.flush_spool()).expect("it answers"), 2);
+    assert!(store.spool().folder().join("call-2.json.unreadable").exists());
+    assert_eq!(rig.records(&store).len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_spooled_record_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let rig = Rig::new();
+    let spool = Spool::new(rig.folder.path().join("spool"));
+    let kept = KeptCall { started_at_unix_ms: 0, record: record("call-1") };
+    rig.runtime.block_on(spool.put(kept)).expect("it can be written");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(spool.folder()), 0o700);
+    assert_eq!(mode(&spool.waiting().expect("it is there")[0]), 0o600);
+}
+
+fn any_turn() -> impl Strategy<Value = TurnRecord> {
+    let said = (prop::option::of("\\PC{0,30}"), prop::option::of("[0-9*#]{0,8}"), "[a-z_]{0,12}");
+    let scores = (prop::option::of(0.0..1.0_f32), prop::option::of(0.0..1.0_f32));
+    (said, scores, any::<u64>(), any::<u64>(), prop::option::of("[a-z_]{1,20}")).prop_map(
+        |((heard, keys, decision), (confidence, probability), at, after, intent)| TurnRecord {
+            at: CallTime::from_millis(at),
+            ended: CallTime::from_millis(at),
+            heard: heard.map(Pii::new),
+            confidence,
+            keys: keys.map(Pii::new),
+            intent: intent.map(|name| name.parse().expect("a name")),
+            probability,
+            decision,
+            decided_after_ms: after,
+        },
+    )
+}
+
+fn any_handoff() -> impl Strategy<Value = Handoff> {
+    let reason = prop::sample::select(vec![
+        HandoffReason::CallerAsked,
+        HandoffReason::IntentNeedsPerson,
+        HandoffReason::NotUnderstood,
+        HandoffReason::MenuChoice,
+        HandoffReason::ValueUnknown,
+        HandoffReason::NotFound,
+        HandoffReason::SystemFault,
+    ]);
+    let facts = prop::collection::btree_map("[a-z]{1,8}", "\\PC{0,20}".prop_map(Pii::new), 0..4);
+    ("[a-z]{0,8}", reason, prop::option::of("[a-z_]{1,20}"), facts, prop::option::of("\\PC{0,30}")).prop_map(
+        |(skill, reason, intent, facts, heard)| Handoff {
+            skill,
+            reason,
+            intent: intent.map(|name| name.parse().expect("a name")),
+            facts,
+            last_heard: heard.map(Pii::new),
+        },
+    )
+}
+
+fn any_record() -> impl Strategy<Value = CallRecord> {
+    let ends = prop::sample::select(vec![
+        (Disposition::Resolved, HangupCause::Line),
+        (Disposition::Transferred, HangupCause::Transferred),
+        (Disposition::Abandoned, HangupCause::Caller),
+        (Disposition::Unresolved, HangupCause::ChannelFailed),
+        (Disposition::Unresolved, HangupCause::Shutdown),
+    ]);
+    let parties =
+        ("[a-zA-Z0-9_-]{1,64}", prop::option::of("\\+?[0-9]{2,20}"), prop::option::of("[0-9]{2,20}"));
+    let slots = prop::collection::btree_map("[a-z]{1,8}", "\\PC{0,20}".prop_map(Pii::new), 0..4);
+    let turns = prop::collection::vec(any_turn(), 0..5);
+    (parties, 0..i64::MAX as u64, slots, turns, prop::option::of(any_handoff()), ends).prop_map(
+        |((id, ani, dnis), duration, slots, turns, handoff, (disposition, cause))| CallRecord {
+            id: id.parse().expect("an id"),
+            ani: ani.map(|number| number.parse().expect("a number")),
+            dnis: dnis.map(|number| number.parse().expect("a number")),
+            duration: CallTime::from_millis(duration),
+            intent: None,
+            slots,
+            turns,
+            handoff,
+            disposition,
+            cause,
+        },
+    )
+}
+
+#[test]
+fn any_record_comes_back_as_it_was_through_the_database_and_the_spool() {
+    let rig = Rig::new();
+    let store = rig.open();
+    let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(call in any_record(), started in 0..i64::MAX, spooled in any::<bool>())| {
+        let kept = KeptCall { started_at_unix_ms: started, record: call };
+        let first = rig.runtime.block_on(async {
+            if spooled {
+                store.spool().put(kept.clone()).await?;
+                store.flush_spool().await?;
+            } else {
+                store.write_record(&kept.record, started).await?;
+            }
+            store.record(&kept.record.id).await
+        });
+        prop_assert_eq!(first.expect("it is kept").expect("it is there"), kept);
+    });
+}
