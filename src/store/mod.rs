@@ -110,7 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open_with`].
-    pub async fn open(url_or_path: &str) -> Result<Store, StoreError> {
+    pub async fn open(url_or_path: impl AsRef<Path>) -> Result<Store, StoreError> {
         Store::open_with(url_or_path, StoreOptions::default()).await
     }
 
@@ -120,8 +120,11 @@ impl Store {
     /// # Errors
     /// Where the file is held by another program, is no database, was written by a newer release or
     /// cannot be written.
-    pub async fn open_with(url_or_path: &str, options: StoreOptions) -> Result<Store, StoreError> {
-        let path = parse_path(url_or_path)?;
+    pub async fn open_with(
+        url_or_path: impl AsRef<Path>,
+        options: StoreOptions,
+    ) -> Result<Store, StoreError> {
+        let path = parse_path(url_or_path.as_ref())?;
         let StoreOptions { busy_timeout, spool_folder } = options;
         let spool = Spool::new(spool_folder.unwrap_or_else(|| {
             let mut name = path.clone().into_os_string();
@@ -221,12 +224,14 @@ impl Opened {
 }
 
 /// The path in `sqlite://PATH`, `sqlite:PATH` or `PATH`.
-fn parse_path(url_or_path: &str) -> Result<PathBuf, StoreError> {
-    let unsupported = || StoreError::Unsupported(url_or_path.split('@').next_back().unwrap_or("").to_owned());
-    let path = match url_or_path.split_once(':') {
+fn parse_path(url_or_path: &Path) -> Result<PathBuf, StoreError> {
+    // A path that is no text is no address either.
+    let Some(text) = url_or_path.to_str() else { return Ok(url_or_path.to_owned()) };
+    let unsupported = || StoreError::Unsupported(text.split('@').next_back().unwrap_or("").to_owned());
+    let path = match text.split_once(':') {
         Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
         Some((_, rest)) if rest.starts_with("//") => return Err(unsupported()),
-        Some(_) | None => url_or_path,
+        Some(_) | None => text,
     };
     // A database in memory would be a different one on each connection.
     if path.is_empty() || path.contains(":memory:") { Err(unsupported()) } else { Ok(PathBuf::from(path)) }

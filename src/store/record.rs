@@ -11,7 +11,7 @@ use crate::call::{CallId, CallRecord, CallTime, Handoff, Pii};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeptCall {
     /// Milliseconds since 1970-01-01 UTC at which the call arrived.
-    pub started_at_unix_ms: i64,
+    pub started_at_unix_ms: u64,
     /// Everything else.
     pub record: CallRecord,
 }
@@ -55,7 +55,7 @@ impl Store {
     pub async fn write_record(
         &self,
         record: &CallRecord,
-        started_at_unix_ms: i64,
+        started_at_unix_ms: u64,
     ) -> Result<Written, StoreError> {
         let kept = KeptCall { started_at_unix_ms, record: record.clone() };
         let refused = match self.insert(&kept).await {
@@ -107,7 +107,7 @@ async fn insert_call(connection: &mut SqliteConnection, kept: &KeptCall) -> Resu
     let record = &kept.record;
     let done = sqlx::query(INSERT_CALL)
         .bind(record.id.as_str())
-        .bind(kept.started_at_unix_ms)
+        .bind(i64::try_from(kept.started_at_unix_ms).unwrap_or(i64::MAX))
         .bind(i64::try_from(record.duration.as_millis()).unwrap_or(i64::MAX))
         .bind(record.ani.as_ref().map(|ani| ani.expose()))
         .bind(record.dnis.as_ref().map(|dnis| dnis.as_str()))
@@ -154,12 +154,11 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn call(&self) -> Result<KeptCall, String> {
-        let duration_ms: i64 = self.row.try_get("duration_ms").map_err(|e| e.to_string())?;
         let record = CallRecord {
             id: self.word("id")?,
             ani: self.optional_word("ani")?,
             dnis: self.optional_word("dnis")?,
-            duration: CallTime::from_millis(duration_ms.unsigned_abs()),
+            duration: CallTime::from_millis(self.millis("duration_ms")?),
             intent: self.optional_word("intent")?,
             slots: self.json("slots")?,
             turns: self.json("turns")?,
@@ -167,7 +166,7 @@ impl Fields<'_> {
             disposition: self.word("disposition")?,
             cause: self.word("cause")?,
         };
-        let started_at_unix_ms = self.row.try_get("started_at_unix_ms").map_err(|e| e.to_string())?;
+        let started_at_unix_ms = self.millis("started_at_unix_ms")?;
         Ok(KeptCall { started_at_unix_ms, record })
     }
 
@@ -182,6 +181,11 @@ impl Fields<'_> {
             facts: self.json("facts")?,
             last_heard: self.text("last_heard")?.map(Pii::new),
         }))
+    }
+
+    fn millis(&self, column: &str) -> Result<u64, String> {
+        let millis: i64 = self.row.try_get(column).map_err(|e| e.to_string())?;
+        u64::try_from(millis).map_err(|_| format!("'{column}' is negative"))
     }
 
     fn text(&self, column: &str) -> Result<Option<String>, String> {

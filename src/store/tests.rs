@@ -34,8 +34,7 @@ impl Rig {
     }
 
     fn try_open(&self) -> Result<Store, StoreError> {
-        let path = self.path();
-        self.runtime.block_on(Store::open_with(path.to_str().expect("a name"), self.options()))
+        self.runtime.block_on(Store::open_with(self.path(), self.options()))
     }
 
     fn open(&self) -> Store {
@@ -282,7 +281,7 @@ fn a_newer_schema_is_not_touched() {
 fn a_folder_that_is_missing_or_read_only_is_reported() {
     let rig = Rig::new();
     let nowhere = rig.folder.path().join("missing/shop.db");
-    let opened = rig.runtime.block_on(Store::open(nowhere.to_str().expect("a name")));
+    let opened = rig.runtime.block_on(Store::open(&nowhere));
     let refused = opened.expect_err("there is no folder");
     assert!(matches!(refused, StoreError::Unusable { .. }), "{refused}");
 
@@ -420,7 +419,7 @@ fn any_record_comes_back_as_it_was_through_the_database_and_the_spool() {
     let rig = Rig::new();
     let store = rig.open();
     let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(call in any_record(), started in 0..i64::MAX, spooled in any::<bool>())| {
+    proptest!(config, |(call in any_record(), started in 0..i64::MAX as u64, spooled in any::<bool>())| {
         let kept = KeptCall { started_at_unix_ms: started, record: call };
         let first = rig.runtime.block_on(async {
             if spooled {

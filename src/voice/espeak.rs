@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Synthesizer, VoiceError, checked_stretch};
-use crate::audio::{RATE_HZ, resample};
+use crate::audio::{RATE_HZ, RATES_HZ, resample};
 
 /// The language spoken unless another is named.
 pub(super) const DEFAULT_LANGUAGE: &str = "en-us";
@@ -138,7 +138,8 @@ impl Wave {
         let rate_hz = u32::from_le_bytes(*format.get(4..)?.first_chunk()?);
         let data = data.strip_prefix(b"data")?.get(4..)?;
         let samples: Vec<i16> = data.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
-        (is_pcm16_mono && rate_hz > 0 && !samples.is_empty()).then_some(Wave { rate_hz, samples })
+        (is_pcm16_mono && RATES_HZ.contains(&rate_hz) && !samples.is_empty())
+            .then_some(Wave { rate_hz, samples })
     }
 }
 
