@@ -1,6 +1,26 @@
 //! The intent classifier: encoder and n-grams into one head, in candle. Blocking compute.
+//!
+//! [`train`] makes a [`Head`] from a training set; [`IntentClassifier`] uses it. Never touches a socket
+//! or a clock.
+
+mod calibration;
+mod encoder;
+mod features;
+mod file;
+mod fit;
+mod head;
+mod ngrams;
+mod report;
+mod service;
+mod train;
 
 use crate::call::{Hypothesis, Interpretation};
+
+pub use encoder::Encoder;
+pub use head::Head;
+pub use report::{Confusion, IntentReport, TrainingReport};
+pub use service::IntentClassifier;
+pub use train::{Progress, train};
 
 /// Why a sentence could not be classified, or a head not be trained or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +28,36 @@ pub enum ClassifierError {
     /// The engine failed.
     #[error("the classifier failed: {0}")]
     Engine(String),
+    /// The sentence encoder cannot be used.
+    #[error("the sentence encoder in {path} cannot be used: {why}")]
+    Encoder {
+        /// The directory.
+        path: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// A head's files cannot be read or written.
+    #[error("the trained head in {path} cannot be used: {why}")]
+    Head {
+        /// The file or directory.
+        path: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// The head was trained from something else than what there is now.
+    #[error("the trained head in {path} is stale: {why}; run `attendant train`")]
+    Stale {
+        /// The directory.
+        path: String,
+        /// What has changed.
+        why: String,
+    },
+}
+
+impl From<candle_core::Error> for ClassifierError {
+    fn from(error: candle_core::Error) -> ClassifierError {
+        ClassifierError::Engine(error.to_string())
+    }
 }
 
 /// Anything that tells which intent a sentence has.
@@ -18,3 +68,6 @@ pub trait Classifier: Send + Sync {
     /// Only for faults of the engine: a sentence that fits nothing is an answer.
     fn interpret(&self, hypotheses: &[Hypothesis]) -> Result<Interpretation, ClassifierError>;
 }
+
+#[cfg(test)]
+mod demo_tests;

@@ -1,0 +1,103 @@
+//! What a training has shown, for people and for programs.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::IntentName;
+
+/// What cross-validation showed, and what was trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingReport {
+    /// Fingerprint of the training set.
+    pub fingerprint: String,
+    /// Of the folds.
+    pub seed: u64,
+    /// Whether a sentence encoder served; else the n-grams alone.
+    pub encoder: bool,
+    /// Sentences with an intent.
+    pub sentences: usize,
+    /// Sentences out of scope.
+    pub negatives: usize,
+    /// Folds of the cross-validation.
+    pub folds: usize,
+    /// Share of the sentences whose intent was found by a head that had not seen them, 0 to 1.
+    pub accuracy: f32,
+    /// The same, intent by intent.
+    pub intents: Vec<IntentReport>,
+    /// Sentences that were taken for another intent, most confident first.
+    pub confusions: Vec<Confusion>,
+    /// Divides the logits.
+    pub temperature: f32,
+    /// Mean distance between probability and accuracy, before the temperature and after, 0 to 1.
+    pub calibration_error: (f32, f32),
+    /// Share of the sentences with an intent that were not held for out of scope, 0 to 1.
+    pub in_scope_kept: f32,
+    /// Share of the negatives that were held for out of scope; `None` without negatives.
+    pub out_of_scope_caught: Option<f32>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+}
+
+/// How one intent came out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IntentReport {
+    /// The intent.
+    pub intent: IntentName,
+    /// Its sentences.
+    pub sentences: usize,
+    /// Share of them that were found, 0 to 1.
+    pub recall: f32,
+    /// Share of what was taken for it that was it, 0 to 1.
+    pub precision: f32,
+}
+
+/// A sentence taken for another intent than its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Confusion {
+    /// The sentence, from the training files.
+    pub sentence: String,
+    /// Its intent there.
+    pub intent: IntentName,
+    /// What it was taken for.
+    pub taken_for: IntentName,
+    /// How surely, 0 to 1.
+    pub probability: f32,
+}
+
+/// Confusions that the text shows; the data holds all.
+const SHOWN: usize = 15;
+
+impl fmt::Display for TrainingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with = if self.encoder { "sentence encoder and n-grams" } else { "n-grams alone" };
+        writeln!(
+            f,
+            "{} sentences, {} out of scope, {with}, seed {}",
+            self.sentences, self.negatives, self.seed
+        )?;
+        writeln!(f, "accuracy {:.1} % ({} folds)", self.accuracy * 100.0, self.folds)?;
+        let (before, after) = self.calibration_error;
+        writeln!(f, "calibration error {before:.3}, after temperature {:.2}: {after:.3}", self.temperature)?;
+        write!(f, "in scope kept {:.1} %", self.in_scope_kept * 100.0)?;
+        match self.out_of_scope_caught {
+            Some(caught) => writeln!(f, ", out of scope caught {:.1} %", caught * 100.0)?,
+            None => writeln!(f)?,
+        }
+        writeln!(f, "\n{:<24} {:>9} {:>7} {:>9}", "intent", "sentences", "recall", "precision")?;
+        for i in &self.intents {
+            let (recall, precision) = (i.recall * 100.0, i.precision * 100.0);
+            writeln!(f, "{:<24} {:>9} {recall:>6.1}% {precision:>8.1}%", i.intent.to_string(), i.sentences)?;
+        }
+        if !self.confusions.is_empty() {
+            writeln!(f, "\ntaken for another intent ({}):", self.confusions.len())?;
+        }
+        for c in self.confusions.iter().take(SHOWN) {
+            writeln!(f, "  '{}': {} taken for {} ({:.2})", c.sentence, c.intent, c.taken_for, c.probability)?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        Ok(())
+    }
+}

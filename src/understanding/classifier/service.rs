@@ -1,0 +1,148 @@
+//! The classifier that the line uses: encoder and head, all hypotheses of an utterance together.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use crate::call::{Hypothesis, IntentScore, Interpretation};
+use crate::understanding::mask_numbers;
+
+use super::encoder::Encoder;
+use super::features::features;
+use super::head::{Head, Scored};
+use super::{Classifier, ClassifierError};
+
+/// Hypotheses that are looked at: what stands further down has next to no weight.
+const MAX_HYPOTHESES: usize = 5;
+/// Sentences whose scores are kept. Callers say the same few things; a score is under 100 bytes.
+const CACHED: usize = 512;
+
+/// A head with its encoder. Shared by all calls.
+pub struct IntentClassifier {
+    head: Head,
+    encoder: Option<Encoder>,
+    cache: Mutex<Cache>,
+}
+
+impl IntentClassifier {
+    /// A classifier of a head and the encoder that it was trained with.
+    ///
+    /// # Errors
+    /// [`ClassifierError::Stale`] where the head was trained with another encoder or needs one.
+    pub fn new(head: Head, encoder: Option<Encoder>) -> Result<IntentClassifier, ClassifierError> {
+        let wanted = head.meta.encoder_sha256.as_deref();
+        if wanted != encoder.as_ref().map(Encoder::sha256) {
+            return Err(ClassifierError::Stale {
+                path: "memory".to_owned(),
+                why: "it was not trained with this sentence encoder".to_owned(),
+            });
+        }
+        Ok(IntentClassifier { head, encoder, cache: Mutex::new(Cache::default()) })
+    }
+
+    /// The head in use.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Scores of masked, normalised sentences, from the cache where they are there.
+    fn scores(&self, sentences: &[String]) -> Result<Vec<Scored>, ClassifierError> {
+        let mut known: Vec<Option<Scored>> = {
+            // A panic elsewhere leaves the cache whole: every change of it is complete.
+            let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            sentences.iter().map(|s| cache.scores.get(s).cloned()).collect()
+        };
+        let missing: Vec<usize> = (0..sentences.len()).filter(|&i| known[i].is_none()).collect();
+        if !missing.is_empty() {
+            let texts: Vec<&str> = missing.iter().map(|&i| sentences[i].as_str()).collect();
+            let features = features(&texts, self.encoder.as_ref(), &mut |_| {})?;
+            let scored = self.head.score(&features.iter().collect::<Vec<_>>())?;
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            for (i, score) in missing.into_iter().zip(scored) {
+                cache.keep(&sentences[i], &score);
+                known[i] = Some(score);
+            }
+        }
+        Ok(known.into_iter().map(|s| s.expect("scored just now")).collect())
+    }
+}
+
+impl Classifier for IntentClassifier {
+    fn interpret(&self, hypotheses: &[Hypothesis]) -> Result<Interpretation, ClassifierError> {
+        let mut weights: BTreeMap<String, f32> = BTreeMap::new();
+        for hypothesis in hypotheses.iter().take(MAX_HYPOTHESES) {
+            let sentence = mask_numbers(hypothesis.text.expose());
+            if !sentence.is_empty() {
+                *weights.entry(sentence).or_default() += hypothesis.confidence.clamp(0.01, 1.0);
+            }
+        }
+        let intents = self.head.intents();
+        let total: f32 = weights.values().sum();
+        if weights.is_empty() {
+            #[expect(clippy::cast_precision_loss, reason = "a handful of intents")]
+            let probability = 1.0 / intents.len() as f32;
+            return Ok(interpretation(self.head.intents(), vec![probability; intents.len()], 1.0));
+        }
+        let (sentences, weights): (Vec<String>, Vec<f32>) = weights.into_iter().unzip();
+        let mut probabilities = vec![0.0; intents.len()];
+        let mut out_of_scope = 0.0;
+        for (scored, weight) in self.scores(&sentences)?.into_iter().zip(weights) {
+            let share = weight / total;
+            out_of_scope += share * scored.out_of_scope;
+            probabilities.iter_mut().zip(scored.probabilities).for_each(|(sum, p)| *sum += share * p);
+        }
+        Ok(interpretation(intents, probabilities, out_of_scope))
+    }
+}
+
+fn interpretation(
+    intents: &[crate::call::IntentName],
+    probabilities: Vec<f32>,
+    out_of_scope: f32,
+) -> Interpretation {
+    let mut ranked: Vec<IntentScore> = intents
+        .iter()
+        .zip(probabilities)
+        .map(|(intent, probability)| IntentScore { intent: intent.clone(), probability })
+        .collect();
+    // A stable sort: equal ones stay in the order of their names.
+    ranked.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    Interpretation { ranked, out_of_scope: out_of_scope.clamp(0.0, 1.0) }
+}
+
+/// The last [`CACHED`] sentences' scores; the oldest goes first.
+#[derive(Default)]
+struct Cache {
+    scores: BTreeMap<String, Scored>,
+    order: VecDeque<String>,
+}
+
+impl Cache {
+    fn keep(&mut self, sentence: &str, scored: &Scored) {
+        if self.scores.insert(sentence.to_owned(), scored.clone()).is_some() {
+            return;
+        }
+        self.order.push_back(sentence.to_owned());
+        if self.order.len() > CACHED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.scores.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_is_bounded_and_forgets_the_oldest() {
+        let mut cache = Cache::default();
+        let scored = Scored { probabilities: vec![1.0], out_of_scope: 0.0 };
+        for i in 0..CACHED + 3 {
+            cache.keep(&i.to_string(), &scored);
+            cache.keep(&i.to_string(), &scored);
+        }
+        assert_eq!((cache.scores.len(), cache.order.len()), (CACHED, CACHED));
+        assert!(!cache.scores.contains_key("2") && cache.scores.contains_key("3"));
+    }
+}

@@ -1,0 +1,194 @@
+//! Training on a tiny set, with n-grams alone.
+
+use std::path::Path;
+
+use crate::call::Hypothesis;
+use crate::understanding::TrainingFile;
+
+use super::super::{Classifier, IntentClassifier};
+use super::*;
+
+fn tiny() -> TrainingSet {
+    let file = |name: &str, sentences: &[&str]| {
+        let quoted: Vec<String> = sentences.iter().map(|s| format!("\"{s}\",")).collect();
+        let text = format!("examples = [\n{}\n]", quoted.join("\n"));
+        TrainingFile::parse(&format!("intents/{name}.toml"), &text).unwrap()
+    };
+    let files = vec![
+        file(
+            "status",
+            &[
+                "where is my order",
+                "where is my parcel",
+                "track my order",
+                "when does my order come",
+                "is my order on its way",
+                "order status",
+                "my parcel is late",
+                "where is order [45 12 88](order_number)",
+            ],
+        ),
+        file(
+            "refund",
+            &[
+                "i want a refund",
+                "give me my money back",
+                "refund please",
+                "i want my money back",
+                "return this for a refund",
+                "can i get a refund",
+                "i need a refund",
+                "money back please",
+            ],
+        ),
+        file(
+            "agent",
+            &[
+                "speak to a person",
+                "agent please",
+                "i want to talk to a person",
+                "a real person please",
+                "get me an agent",
+                "talk to an agent",
+                "can i speak to a human",
+                "human please",
+            ],
+        ),
+        file(
+            "out_of_scope",
+            &[
+                "what is the weather",
+                "tell me a joke",
+                "play some music",
+                "it rains a lot today",
+                "who won the game",
+                "sing a song",
+                "order me a pizza",
+                "how old are you",
+            ],
+        ),
+    ];
+    TrainingSet::from_files(files).unwrap()
+}
+
+fn trained(seed: u64) -> (Head, TrainingReport) {
+    train(&tiny(), None, seed, &mut |_| {}).unwrap()
+}
+
+fn heard(list: &[(&str, f32)]) -> Vec<Hypothesis> {
+    list.iter()
+        .map(|(text, confidence)| Hypothesis { text: (*text).into(), confidence: *confidence })
+        .collect()
+}
+
+fn best(classifier: &IntentClassifier, list: &[(&str, f32)]) -> String {
+    let interpretation = classifier.interpret(&heard(list)).unwrap();
+    let sum: f32 = interpretation.ranked.iter().map(|r| r.probability).sum();
+    assert!((sum - 1.0).abs() < 1e-4, "{sum}");
+    assert!(interpretation.ranked.windows(2).all(|w| w[0].probability >= w[1].probability));
+    interpretation.best().unwrap().intent.to_string()
+}
+
+#[test]
+fn a_tiny_set_is_learnt() {
+    let (head, report) = trained(1);
+    assert!(report.accuracy > 0.6, "{report}");
+    assert!(report.in_scope_kept >= 0.9, "{report}");
+    assert!(report.warnings.iter().any(|w| w.contains("no sentence encoder")), "{report}");
+    let classifier = IntentClassifier::new(head, None).unwrap();
+    assert_eq!(best(&classifier, &[("where's my order", 0.9)]), "status");
+    assert_eq!(best(&classifier, &[("I need my money back!", 0.9)]), "refund");
+    assert_eq!(best(&classifier, &[("um a person please", 0.9)]), "agent");
+    assert_eq!(best(&classifier, &[("where is order 20 33 19", 0.9)]), "status");
+}
+
+#[test]
+fn hypotheses_count_by_their_confidence() {
+    let (head, _) = trained(1);
+    let classifier = IntentClassifier::new(head, None).unwrap();
+    assert_eq!(best(&classifier, &[("agent please", 0.9), ("refund please", 0.1)]), "agent");
+    assert_eq!(best(&classifier, &[("agent please", 0.1), ("refund please", 0.9)]), "refund");
+    let unclear = classifier.interpret(&heard(&[("agent please", 0.5), ("refund please", 0.5)])).unwrap();
+    let clear = classifier.interpret(&heard(&[("agent please", 0.5)])).unwrap();
+    assert!(unclear.margin() < clear.margin());
+}
+
+#[test]
+fn nothing_said_is_out_of_scope() {
+    let (head, _) = trained(1);
+    let classifier = IntentClassifier::new(head, None).unwrap();
+    for list in [heard(&[]), heard(&[("um", 0.9)])] {
+        assert!(classifier.interpret(&list).unwrap().is_out_of_scope());
+    }
+}
+
+#[test]
+fn one_answer_comes_twice_the_same() {
+    let (head, _) = trained(1);
+    let classifier = IntentClassifier::new(head, None).unwrap();
+    let list = heard(&[("is my parcel here", 0.7), ("is my person here", 0.3)]);
+    assert_eq!(classifier.interpret(&list).unwrap(), classifier.interpret(&list).unwrap());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for dir in &dirs {
+        let (head, report) = trained(7);
+        head.save(dir.path(), &report).unwrap();
+    }
+    for name in ["head.safetensors", "head.json", "report.json", "report.txt"] {
+        let read = |dir: &Path| std::fs::read(dir.join(name)).unwrap();
+        assert!(read(dirs[0].path()) == read(dirs[1].path()), "{name} differs");
+    }
+}
+
+#[test]
+fn a_head_comes_back_from_disk_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (head, report) = trained(3);
+    head.save(dir.path(), &report).unwrap();
+    let loaded = Head::load(dir.path(), &tiny().fingerprint(), None).unwrap();
+    assert_eq!(TrainingReport::load(dir.path()).unwrap(), report);
+    let before = IntentClassifier::new(head, None).unwrap();
+    let after = IntentClassifier::new(loaded, None).unwrap();
+    for text in ["where is it", "person", "pizza with cheese"] {
+        let list = heard(&[(text, 0.8)]);
+        assert_eq!(before.interpret(&list).unwrap(), after.interpret(&list).unwrap());
+    }
+}
+
+#[test]
+fn a_head_older_than_its_files_is_refused_with_the_command_to_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (head, report) = trained(3);
+    head.save(dir.path(), &report).unwrap();
+    let error = Head::load(dir.path(), "another", None).err().unwrap();
+    assert!(matches!(error, ClassifierError::Stale { .. }));
+    assert!(error.to_string().contains("run `attendant train`"), "{error}");
+}
+
+#[test]
+fn a_damaged_head_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let fingerprint = tiny().fingerprint();
+    assert!(Head::load(dir.path(), &fingerprint, None).is_err());
+    let (head, report) = trained(3);
+    head.save(dir.path(), &report).unwrap();
+    std::fs::write(dir.path().join("head.safetensors"), b"no tensors").unwrap();
+    let error = Head::load(dir.path(), &fingerprint, None).err().unwrap().to_string();
+    assert!(error.contains("head.safetensors") && error.contains("attendant train"), "{error}");
+}
+
+#[test]
+fn every_class_is_dealt_over_all_folds() {
+    let labels: Vec<usize> = (0..60).map(|i| i / 20).collect();
+    let folds = folds(&labels, 5);
+    for class in 0..3 {
+        for fold in 0..FOLDS {
+            let count = labels.iter().zip(&folds).filter(|(l, f)| (**l, **f) == (class, fold)).count();
+            assert_eq!(count, 4);
+        }
+    }
+    assert_ne!(folds, super::folds(&labels, 6));
+}
