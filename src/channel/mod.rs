@@ -1,6 +1,9 @@
-//! Where calls come from: WAV files.
+//! Where calls come from: WAV files and a microphone.
 //!
 //! A channel knows nothing of intents. It turns a source of sound into 20 ms frames at 16 kHz and plays
 //! the line's frames; rates and sample formats end here.
+
+#[cfg(feature = "mic")]
+pub mod mic;
 
 pub mod wav;
