@@ -141,6 +141,20 @@ fn mixed_down(interleaved: &[f32], channels: usize) -> Vec<i16> {
         .collect()
 }
 
+/// Writes a recording whole: 16-bit mono PCM at 16 kHz. An existing file is replaced.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write(path: &Path, pcm: &[i16]) -> Result<(), WavError> {
+    let spec = WavSpec { channels: 1, sample_rate: RATE_HZ, bits_per_sample: 16, sample_format: SampleFormat::Int };
+    let unwritable = |e: hound::Error| WavError::Unwritable { path: path.to_owned(), why: e.to_string() };
+    let mut writer = WavWriter::create(path, spec).map_err(unwritable)?;
+    for sample in pcm {
+        writer.write_sample(*sample).map_err(unwritable)?;
+    }
+    writer.finalize().map_err(unwritable)
+}
+
 /// Frames after which the header is brought up to date, one second: what a crash may cost.
 const FRAMES_PER_FLUSH: u32 = 50;
 

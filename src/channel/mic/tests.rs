@@ -8,14 +8,14 @@ use super::*;
 /// Named in the child's environment by the tests that start one.
 const CHILD: &str = "ATTENDANT_TEST_SOUND_CARD";
 
-/// Runs the ignored test `name` in a process whose ALSA knows only what `config` says; returns what it
+/// Runs the test `name`, which does nothing elsewhere, in a process whose ALSA knows only what `config` says; returns what it
 /// printed.
 fn in_process_with(config: &str, name: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("asound.conf");
     std::fs::write(&path, config.replace("FOLDER", &folder.path().display().to_string())).expect("a file");
     let output = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--ignored", "--exact", "--nocapture", name])
+        .args(["--exact", "--nocapture", name])
         .env("ALSA_CONFIG_PATH", &path)
         .env(CHILD, folder.path())
         .output()
@@ -32,7 +32,7 @@ fn child_path(name: &str) -> String {
     format!("{module}::{name}")
 }
 
-/// The folder of the child's files, or `None` where the test was started by hand.
+/// The folder of the child's files; `None` outside such a process.
 fn child_folder() -> Option<std::path::PathBuf> {
     std::env::var_os(CHILD).map(std::path::PathBuf::from)
 }
@@ -43,7 +43,6 @@ fn without_a_sound_card_the_error_says_what_to_do() {
 }
 
 #[test]
-#[ignore = "started by without_a_sound_card_the_error_says_what_to_do"]
 fn child_without_a_device() {
     if child_folder().is_none() {
         return;
@@ -72,7 +71,6 @@ fn a_call_through_alsa_hears_and_is_heard() {
 }
 
 #[test]
-#[ignore = "started by a_call_through_alsa_hears_and_is_heard"]
 fn child_with_files() {
     let Some(folder) = child_folder() else { return };
     // 4,000 in every sample of every channel, whatever the format turns out to be: two bytes each.
