@@ -1,0 +1,78 @@
+# `make demo` and `make test` do all their own set-up. `make` alone lists what there is.
+
+export CARGO_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# A fresh rustup is not on PATH until the next login.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+CARGO ?= cargo
+BIN := $(CARGO_TARGET_DIR)/release/attendant
+STAMPS := $(CARGO_TARGET_DIR)/setup
+
+# Calls of the audio suite that `make test` plays, and the share of them that must succeed.
+SAMPLE ?= 12
+MIN_SUCCESS ?= 0.9
+
+# Time that `make starter` trains for, beside what it synthesises.
+HOURS ?= 8
+
+.DEFAULT_GOAL := help
+# Cargo does its own work in parallel.
+.NOTPARALLEL:
+.PHONY: help demo test build models core engines audio test-audio bench starter fmt fmt-check lint deny clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+demo: $(STAMPS)/demo models ## ring the line with three recorded callers, and watch and hear it answer
+	$(BIN) demo
+
+test: $(STAMPS)/test fmt-check lint deny core engines audio ## everything that must hold before a change is kept
+
+build: $(STAMPS)/demo ## the program, optimised
+	$(CARGO) build --locked --release
+
+# Both return at once when there is nothing to do.
+models: build
+	$(BIN) models pull
+	$(BIN) train
+
+fmt: ## lay the sources out
+	$(CARGO) fmt
+
+fmt-check:
+	$(CARGO) fmt --check
+
+# The release profile shares its C++ build with the engine tests.
+lint: $(STAMPS)/test ## clippy with the project's lints, the core alone and the whole
+	$(CARGO) clippy --locked --no-default-features --all-targets -- -D warnings
+	$(CARGO) clippy --locked --release --all-targets -- -D warnings
+
+deny: ## licences, banned crates, sources, advisories
+	scripts/deny.sh
+
+core: ## the pure core's tests, in seconds
+	$(CARGO) test --locked --no-default-features
+
+engines: models ## all tests, engines and shells included
+	$(CARGO) test --locked --release
+
+audio: models
+	$(BIN) test audio --sample $(SAMPLE) --min-success $(MIN_SUCCESS)
+
+test-audio: $(STAMPS)/test models ## the whole audio suite: the README's figures
+	$(BIN) test audio
+
+bench: $(STAMPS)/test models ## time voice activity, recognition, classification, prompts
+	$(CARGO) bench --locked
+
+starter: $(STAMPS)/starter ## train the ear anew (hours; see models/starter-en/README.md)
+	python3 -m venv $(CARGO_TARGET_DIR)/starter-venv
+	$(CARGO_TARGET_DIR)/starter-venv/bin/pip install --requirement models/starter-en/requirements.txt
+	$(CARGO_TARGET_DIR)/starter-venv/bin/python models/starter-en/run.py --hours $(HOURS)
+
+clean: ## remove what was built; downloaded models stay
+	$(CARGO) clean
+
+$(STAMPS)/%: scripts/setup.sh
+	scripts/setup.sh $*
+	@mkdir -p $(@D) && touch $@

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Installs the system packages that are missing, and nothing else: `scripts/setup.sh demo|test|starter`.
+# Debian and Ubuntu by apt, with sudo where the user is not root; elsewhere it says what is missing.
+set -euo pipefail
+
+build=(g++ cmake make pkg-config libasound2-dev python3 python3-pip)
+run=(libflite1 espeak-ng espeak-ng-data)
+# A synthesiser that the models never heard in training: the audio suite's held-out callers.
+check=(festival festvox-kdlpc16k)
+# All that the ear is trained with.
+train=(flite libespeak-ng1 festvox-kallpc16k festvox-us-slt-hts python3-venv)
+
+purpose=${1:-}
+case "$purpose" in
+  demo) packages=("${build[@]}" "${run[@]}") ;;
+  test) packages=("${build[@]}" "${run[@]}" "${check[@]}") ;;
+  starter) packages=("${build[@]}" "${run[@]}" "${check[@]}" "${train[@]}") ;;
+  *)
+    echo "usage: scripts/setup.sh demo|test|starter" >&2
+    exit 2
+    ;;
+esac
+
+say() { printf 'setup: %s\n' "$*"; }
+
+fail() {
+  printf 'setup: %s\n' "$@" >&2
+  exit 1
+}
+
+installed() {
+  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# For systems without apt: the programs and libraries that the packages are wanted for.
+present() {
+  case "$1" in
+    libasound2-dev) pkg-config --exists alsa 2>/dev/null ;;
+    python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
+    python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    libflite1) ldconfig -p 2>/dev/null | grep -q 'libflite\.so\.1' ;;
+    espeak-ng-data) command -v espeak-ng >/dev/null && espeak-ng --voices=en >/dev/null 2>&1 ;;
+    libespeak-ng1) ldconfig -p 2>/dev/null | grep -q 'libespeak-ng\.so\.1' ;;
+    festvox-kallpc16k) voice kal_diphone ;;
+    festvox-kdlpc16k) voice ked_diphone ;;
+    festvox-us-slt-hts) voice cmu_us_slt_arctic_hts ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+voice() {
+  festival --batch "(voice_$1)" >/dev/null 2>&1
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    fail "cannot install ${missing[*]}: you are not root and there is no sudo." \
+      "As root, run: apt-get install ${missing[*]}"
+  fi
+}
+
+command -v cargo >/dev/null || fail "cargo is not here: install Rust 1.95 or newer from https://rustup.rs first."
+if [ "$purpose" = test ]; then
+  for component in rustfmt clippy; do
+    cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 && continue
+    command -v rustup >/dev/null || fail "cargo has no $component: install your Rust's $component first."
+    rustup component add "$component"
+  done
+fi
+
+missing=()
+if command -v apt-get >/dev/null; then
+  for package in "${packages[@]}"; do installed "$package" || missing+=("$package"); done
+else
+  for package in "${packages[@]}"; do present "$package" || missing+=("$package"); done
+  if [ "${#missing[@]}" -gt 0 ]; then
+    fail "this is neither Debian nor Ubuntu, so you have to install what is missing:" \
+      "${missing[*]} (Debian's names)" "Then run the same command again."
+  fi
+fi
+
+if [ "${#missing[@]}" -eq 0 ]; then
+  say "all packages are there"
+  exit 0
+fi
+say "installing ${missing[*]}"
+# Another apt may be at work on a machine that has just started.
+wait_for_lock=(-o DPkg::Lock::Timeout=300)
+as_root env DEBIAN_FRONTEND=noninteractive apt-get "${wait_for_lock[@]}" update --quiet
+as_root env DEBIAN_FRONTEND=noninteractive apt-get "${wait_for_lock[@]}" install --quiet --yes \
+  --no-install-recommends "${missing[@]}"
