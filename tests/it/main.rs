@@ -3,3 +3,5 @@
 mod calls;
 
 mod sim;
+
+mod tidy;
