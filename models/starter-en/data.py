@@ -1,0 +1,151 @@
+"""Batches of augmented utterances, made in a process of their own beside the network's.
+
+Chunks are picked up while they are being synthesised. Utterances of like length share a batch, so
+that little of it is padding.
+"""
+
+import glob
+import os
+import queue
+import random
+import signal
+import time
+import traceback
+
+import numpy as np
+
+RATE = 16000
+FRAME = 320  # samples an encoder position
+
+# The share of each kind of text, engine or single word that is kept where it is drawn; the rest is
+# drawn again. What no flow of the line asks for yet is heard less often, so that what it does ask for
+# is learnt within the time; espeak-ng is the easiest to learn; "go" is what "no" is mistaken for.
+KEEP = {"words": 0.4, "letters": 0.5, "name": 0.5, "other": 0.6, "shuffled": 0.6, "control": 0.8, "date": 0.8,
+        "people_sentence": 0.3, "espeak": 0.75, "festival": 0.8, "go": 0.2, "stop": 0.3, "yup": 0.4, "yep": 0.6}
+
+
+def kept(category, voice, text):
+    """The share of such utterances that is used."""
+    return KEEP.get(category, 1) * KEEP.get(voice.split(":")[0], 1) * KEEP.get(text, 1)
+
+
+class Store:
+    """The utterances of a folder's chunks: (samples, category, voice, text), read on demand."""
+
+    def __init__(self, folder, knows=lambda text: True):
+        self.folder, self.knows, self.seen, self.items = folder, knows, set(), []
+        self.refresh()
+
+    def refresh(self):
+        """Takes up chunks finished since the last call."""
+        for path in sorted(glob.glob(os.path.join(self.folder, "*.tsv"))):
+            if path in self.seen:
+                continue
+            self.seen.add(path)
+            pcm = np.memmap(path[:-4] + ".pcm", dtype="<i2", mode="r")
+            with open(path) as f:
+                for line in f:
+                    start, n, category, voice, text = line.rstrip("\n").split("\t")
+                    if self.knows(text):
+                        self.items.append((pcm, int(start), int(n), category, voice, text))
+
+    def samples(self, item):
+        return np.array(item[0][item[1]:item[1] + item[2]])
+
+
+def pad(arrays, multiple=FRAME, extra=0):
+    """One float32 array (batch, samples), zeros after each."""
+    n = max(map(len, arrays)) + extra
+    out = np.zeros((len(arrays), n + -n % multiple), np.float32)
+    for row, a in zip(out, arrays):
+        row[: len(a)] = a
+    return out
+
+
+class Source:
+    """Draws utterances by the curriculum and groups them into batches."""
+
+    def __init__(self, work, speech, knows, seed, people_share, seconds):
+        import augment
+        self.r = random.Random(seed)
+        self.corpus = Store(os.path.join(work, "corpus"), knows)
+        self.people = Store(os.path.join(work, "people"), knows)
+        self.line = augment.Line(seed, speech)
+        self.people_share, self.seconds = people_share, seconds
+        self.refreshed = time.time()
+
+    def short(self, items, longest):
+        return items if longest > 20 else [i for i in items if len(i[5].split()) <= longest]
+
+    def draw(self, items):
+        while True:
+            item = self.r.choice(items)
+            if self.r.random() < kept(*item[3:]):
+                return item
+
+    def pool(self, longest, nothing, size=768):
+        """A list of batches: each a list of items, None standing for non-speech."""
+        corpus, people = self.short(self.corpus.items, longest), self.short(self.people.items, longest)
+        drawn = []
+        for _ in range(size):
+            if self.r.random() < nothing:
+                drawn.append(None)
+            elif people and self.r.random() < self.people_share:
+                drawn.append(self.draw(people))
+            else:
+                drawn.append(self.draw(corpus))
+        length = lambda i: i[2] if i else RATE * self.r.uniform(0.5, 3)
+        keyed = sorted(((length(i), k) for k, i in enumerate(drawn)))
+        batches, batch = [], []
+        for n, k in keyed:
+            if batch and (len(batch) + 1) * (n + 0.5 * RATE) > self.seconds * RATE:
+                batches.append(batch)
+                batch = []
+            batch.append(drawn[k])
+        batches.append(batch)
+        self.r.shuffle(batches)
+        return batches
+
+    def babble(self):
+        return self.corpus.samples(self.r.choice(self.corpus.items))
+
+    def make(self, batch):
+        audio, said = [], []
+        for item in batch:
+            if item is None:
+                long_ones = [self.r.choice(self.corpus.items) for _ in range(8)]
+                other = max(long_ones, key=lambda i: len(i[5].split()))
+                audio.append(self.line.nothing(self.corpus.samples(other)))
+                said.append("")
+            else:
+                audio.append(self.line(self.corpus.samples(item), self.babble))
+                said.append(item[5])
+        return pad(audio, extra=self.r.choice([0, 0, 0, self.r.randint(0, RATE)])), said
+
+
+def serve(out, stage, work, speech, knows_of, seed, people_share, seconds):
+    """The process's loop: puts (audio, texts, stage) into the queue `out` for ever."""
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        parent = os.getppid()
+        source = Source(work, speech, knows_of.knows, seed, people_share, seconds)
+        while True:
+            longest, nothing = stage[0], stage[1]
+            for batch in source.pool(longest, nothing):
+                if longest != stage[0]:
+                    break
+                item = (*source.make(batch), longest)
+                while True:
+                    try:
+                        out.put(item, timeout=5)
+                        break
+                    except queue.Full:
+                        if os.getppid() != parent:
+                            return
+            if time.time() - source.refreshed > 20:
+                source.corpus.refresh()
+                source.people.refresh()
+                source.refreshed = time.time()
+    except Exception:
+        traceback.print_exc()
+        out.put(None)

@@ -1,0 +1,156 @@
+"""People's speech from a folder of licensed clips, as chunks beside the synthetic ones.
+
+Speakers are split by a hash of their name: half are trained on, half only measured on. Single words
+are also joined into strings, because the clips hold few spoken numbers.
+
+    python people.py --work DIR --speech FOLDER
+"""
+
+import argparse
+import csv
+import hashlib
+import os
+import random
+
+import numpy as np
+import soundfile
+
+import synth
+import texts
+
+# Sets whose licence lets shipped weights be trained on them.
+SETS = ("speech_commands/", "speechocean762/", "train/speechocean762/", "vctk_p239/")
+WORDS = set(texts.DIGITS) | {"yes", "no", "stop", "go"}
+
+
+def held_out(speaker):
+    return hashlib.sha256(speaker.encode()).digest()[0] % 2 == 0
+
+
+def rows(folder):
+    """(path, text, speaker) of every clip that may be used."""
+    for name in ("manifest.tsv", "manifest-train.tsv"):
+        path = os.path.join(folder, name)
+        if not os.path.exists(path):
+            continue
+        with open(path, newline="") as f:
+            for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE):
+                if row["path"].startswith(SETS):
+                    text = texts.normalise(row["transcript"])
+                    if text and len(text.split()) <= 14:
+                        yield os.path.join(folder, row["path"]), text, row["speaker"]
+
+
+def load(path):
+    samples, rate = soundfile.read(path, dtype="float32")
+    if samples.ndim > 1:
+        samples = samples.mean(1)
+    return synth.resample(samples * 32767, rate)
+
+
+def trim(a):
+    """The part that holds speech, by short-time energy, with 60 ms around it."""
+    n = len(a) // 160
+    if n < 10:
+        return a
+    energy = np.sqrt((a[: n * 160].reshape(n, 160) ** 2).mean(1))
+    floor = np.percentile(energy, 10)
+    loud = np.nonzero(energy >= min(max(floor * 3, energy.max() * 0.06), energy.max() * 0.5))[0]
+    return a[max(0, loud[0] - 6) * 160: (loud[-1] + 7) * 160]
+
+
+def cut(a, count):
+    """The words of a string spoken with gaps, or None where the gaps do not give `count` of them."""
+    n = len(a) // 80
+    a = a.astype(np.float32)
+    energy = np.sqrt((a[: n * 80].reshape(n, 80) ** 2).mean(1))
+    energy = np.convolve(energy, np.ones(5) / 5, "same")
+    for share in (0.04, 0.07, 0.1, 0.14, 0.19, 0.25):
+        loud = np.concatenate([[0], (energy > energy.max() * share).astype(int), [0]])
+        starts, ends = np.nonzero(np.diff(loud) == 1)[0], np.nonzero(np.diff(loud) == -1)[0]
+        if not len(starts):
+            continue
+        # A stop's closure, as in "eight" and "six", is no gap between words.
+        joins = starts[1:] - ends[:-1] < 14
+        starts, ends = starts[np.r_[True, ~joins]], ends[np.r_[~joins, True]]
+        keep = ends - starts > 12
+        starts, ends = starts[keep], ends[keep]
+        lengths = ends - starts
+        if len(starts) == count and lengths.max() < 150 and lengths.max() < 3.5 * lengths.min():
+            return [level(a[max(0, s - 10) * 80:(e + 10) * 80]) for s, e in zip(starts, ends)]
+    return None
+
+
+def level(a):
+    return (a * (11000 / max(1.0, np.abs(a).max()))).astype("<i2")
+
+
+def build(speech, work, seed=5, joined=4000):
+    r = random.Random(seed)
+    train, held = [], []
+    for path, text, speaker in rows(speech):
+        (held if held_out(speaker) else train).append((path, text, speaker))
+    writer = synth.ChunkWriter(os.path.join(work, "people"), "people")
+    words = []
+    for path, text, speaker in train:
+        a = trim(load(path))
+        if not 0.1 * synth.RATE < len(a) < 7.5 * synth.RATE:
+            continue
+        a = level(a)
+        if text in WORDS:
+            words.append((a, text, speaker))
+        elif len(text.split()) > 1 and all(w in texts.DIGITS for w in text.split()):
+            for part, word in zip(cut(a, len(text.split())) or [], text.split()):
+                words.append((part, word, speaker))
+        kind = "digits" if all(w in texts.DIGITS for w in text.split()) else (
+            "word" if text in WORDS else "sentence")
+        writer.add(a, "people_" + kind, "people:" + speaker, text)
+    writer.close()
+
+    # Strings of single words: of one speaker where there are enough of them, else of several.
+    writer = synth.ChunkWriter(os.path.join(work, "people"), "joined")
+    by_text, by_speaker = {}, {}
+    for a, text, speaker in words:
+        by_text.setdefault(text, []).append(a)
+        if text in texts.DIGITS:
+            by_speaker.setdefault(speaker, []).append((a, text))
+    rich = [v for v in by_speaker.values() if len({t for _, t in v}) >= 4]
+    digits = [w for w in by_text if w in texts.DIGITS]
+    for _ in range(joined):
+        count = r.choices([1, 2, 3, 4, 5, 6, 7], [3, 2, 3, 4, 3, 6, 1])[0]
+        if rich and r.random() < 0.5:
+            chosen = r.choices(r.choice(rich), k=count)
+        else:
+            pool = digits if r.random() < 0.85 else ["yes", "no", *digits]
+            chosen = [(r.choice(by_text[t]), t) for t in r.choices(pool, k=count)]
+        parts = []
+        for a, _ in chosen:
+            parts += [a, np.zeros(r.choice([0, r.randint(0, 2400)]), "<i2")]
+        a = np.concatenate(parts[:-1])
+        if len(a) < 7.5 * synth.RATE:
+            writer.add(a, "people_joined", "people:joined", " ".join(t for _, t in chosen))
+    writer.close()
+
+    writer = synth.ChunkWriter(os.path.join(work, "validation"), "people")
+    random.Random(seed).shuffle(held)
+    counts = {"digit": 60, "digits": 50, "yesno": 60, "sentence": 30}
+    for path, text, speaker in held:
+        kind = ("digit" if text in texts.DIGITS else
+                "digits" if all(w in texts.DIGITS for w in text.split()) else
+                "yesno" if text in ("yes", "no") else "sentence")
+        if text in ("stop", "go") or not counts[kind]:
+            continue
+        counts[kind] -= 1
+        writer.add(level(trim(load(path))), "people_" + kind, "people:" + speaker, text)
+    writer.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--work", default="../../target/starter-en")
+    parser.add_argument("--speech", default=os.environ.get("ATTENDANT_SPEECH", "../../../shared/speech"))
+    a = parser.parse_args()
+    if os.path.isdir(a.speech):
+        build(a.speech, a.work)
+    else:
+        print(f"no folder {a.speech}: training on synthetic voices alone")

@@ -1,0 +1,70 @@
+"""The whole recipe in one command: synthesis, training, export and figures.
+
+    python run.py --hours 8                 a night of two cores
+    python run.py --hours 1 --workers 12    an hour of a GPU with sixteen cores
+
+Started again after an interruption it goes on from where it was. Everything but the model's file
+lies in the work folder.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+
+
+def step(script, *arguments):
+    subprocess.run([sys.executable, os.path.join(HERE, script), *arguments], check=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--work", default=os.path.join(ROOT, "target", "starter-en"))
+    parser.add_argument("--speech", default=os.environ.get(
+        "ATTENDANT_SPEECH", os.path.join(os.path.dirname(ROOT), "shared", "speech")))
+    parser.add_argument("--out", default=os.path.join(ROOT, "models", "starter-en.bin"))
+    parser.add_argument("--hours", type=float, default=8)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--chunks", type=int, default=90, help="of 1200 utterances, 70 MB each")
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1),
+                        help="processes that synthesise")
+    a, more = parser.parse_known_args()
+    work = ["--work", a.work]
+    os.makedirs(a.work, exist_ok=True)
+    if not os.path.exists(os.path.join(a.work, "validation", "unseen.tsv")):
+        step("synth.py", *work, "--validation")
+    if not os.path.exists(os.path.join(a.work, "validation", "people.tsv")):
+        step("people.py", *work, "--speech", a.speech)
+    makers = [subprocess.Popen(
+        [sys.executable, os.path.join(HERE, "synth.py"), *work, "--seed", str(a.seed), "--chunks",
+         str(a.chunks), "--part", f"{k}/{a.workers}"], preexec_fn=lambda: os.nice(10))
+        for k in range(a.workers)]
+    trainer = None
+    # Training saves where it is before it ends; Ctrl-C reaches it by itself, other stops are passed on.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: trainer and trainer.terminate())
+    try:
+        first = os.path.join(a.work, "corpus", "chunk-00000.tsv")
+        while not os.path.exists(first):
+            if makers[0].poll() not in (None, 0):
+                raise SystemExit("synthesis failed; its error stands above")
+            time.sleep(1)
+        trainer = subprocess.Popen([sys.executable, os.path.join(HERE, "train.py"), *work, "--speech", a.speech,
+                                    "--hours", str(a.hours), "--seed", str(a.seed), *more])
+        if trainer.wait() != 0:
+            raise SystemExit("training failed; its error stands above")
+    finally:
+        for maker in makers:
+            maker.terminate()
+    if os.path.exists(os.path.join(a.work, "best.pt")):
+        step("export.py", *work, "--out", a.out)
+        step("evaluate.py", *work)
+
+
+if __name__ == "__main__":
+    main()
