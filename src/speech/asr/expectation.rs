@@ -55,7 +55,11 @@ impl Expectations {
         let open: Vec<f32> = texts
             .iter()
             .enumerate()
-            .map(|(id, text)| if id > eot || is_no_speech(text) { f32::NEG_INFINITY } else { 0.0 })
+            .map(
+                |(id, text)| {
+                    if id > eot || (id < eot && is_no_speech(text)) { f32::NEG_INFINITY } else { 0.0 }
+                },
+            )
             .collect();
         let mut favour = |words: &str, price: f32, numerals: bool| {
             let mut adjust: Vec<f32> = open.iter().map(|x| x - price).collect();

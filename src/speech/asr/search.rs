@@ -212,7 +212,9 @@ fn loops(tokens: &[Token]) -> bool {
         let times = if period == 1 { 9 } else { 4 };
         let Some(start) = tokens.len().checked_sub(period * times) else { return false };
         let tail = &tokens[start..];
-        tail.iter().zip(&tail[period..]).all(|(a, b)| a == b)
+        let repeats = tail.iter().zip(&tail[period..]).all(|(a, b)| a == b);
+        // Eight zeros are not four times two zeros.
+        repeats && (period == 1 || tail[1..period].iter().any(|token| *token != tail[0]))
     })
 }
 

@@ -29,9 +29,9 @@ const SURE: f32 = 18.0;
 #[derive(Clone, Debug)]
 pub struct StandIn {
     /// Encoder positions, 20 ms each; at most 1,500.
-    pub n_audio_ctx: usize,
+    n_audio_ctx: usize,
     /// Decoder positions; at most 448.
-    pub n_text_ctx: usize,
+    n_text_ctx: usize,
     /// For each step the words to favour and their logits; all others have a logit near zero. `""`
     /// is the end of the text.
     steps: Vec<Vec<(String, f32)>>,
@@ -57,6 +57,13 @@ impl StandIn {
     /// A model of random weights.
     pub fn random(seed: u64) -> StandIn {
         StandIn { seed: Some(seed), ..StandIn::default() }
+    }
+
+    /// With so many encoder positions, 20 ms each, at most 1,500; 100 without.
+    #[must_use]
+    pub fn with_audio_ctx(mut self, positions: usize) -> StandIn {
+        self.n_audio_ctx = positions;
+        self
     }
 
     /// At step `step`, counted from 0, favours `word` too, with that logit ([`StandIn::saying`] gives
