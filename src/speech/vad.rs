@@ -1,5 +1,7 @@
 //! Whether a frame holds a voice.
 
+use std::collections::VecDeque;
+
 use earshot::Detector;
 
 use crate::audio::{FRAME_SAMPLES, Frame, rms_dbfs};
@@ -7,15 +9,30 @@ use crate::audio::{FRAME_SAMPLES, Frame, rms_dbfs};
 /// Samples that the network takes at a time: 16 ms (earshot's interface).
 const BLOCK: usize = 256;
 
-/// Probability from which silence turns into voice. Chosen by `docs/vad.md`.
-const ON: f32 = 0.6;
+/// Probability from which silence turns into voice. This and the numbers below are `docs/vad.md`'s.
+const ON: f32 = 0.5;
 
 /// Probability below which voice turns into silence: lower, so that a consonant does not cut a word.
-const OFF: f32 = 0.35;
+const OFF: f32 = 0.4;
 
-/// Quieter frames are never voiced, in dBFS RMS: line noise after G.711 lies below, the softest
-/// syllables of the development speech above. Chosen by `docs/vad.md`.
-const MIN_LEVEL_DBFS: f32 = -58.0;
+/// Quieter frames are never voiced, in dBFS RMS: the smallest steps of G.711 lie below, and faint callers above.
+const MIN_LEVEL_DBFS: f32 = -66.0;
+
+/// How far above the background a frame must be to turn into voice, in dB: steady noise is louder than
+/// itself by less. The network alone takes loud street noise for a voice.
+const ON_ABOVE_DB: f32 = 6.0;
+
+/// How far above it voice must stay, in dB.
+const OFF_ABOVE_DB: f32 = 3.0;
+
+/// Frames from which the background is taken: 5 s, in which every speaker pauses.
+const BACKGROUND_FRAMES: usize = 250;
+
+/// The background is the level that this share of them does not exceed.
+const BACKGROUND_SHARE: f32 = 0.2;
+
+/// Frames before anything is said about the background: 200 ms.
+const BACKGROUND_MIN_FRAMES: usize = 10;
 
 /// What the detector says about one frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,11 +48,13 @@ impl Voice {
     pub const SILENT: Voice = Voice { probability: 0.0, voiced: false };
 }
 
-/// A small neural network (earshot, weights embedded) with hysteresis and a level gate. One a call.
+/// A small neural network (earshot, weights embedded), with hysteresis and a gate that follows the
+/// background's level. One a call.
 pub struct VoiceDetector {
     network: Box<Detector>,
     /// Samples that have not filled a block yet.
     waiting: Vec<i16>,
+    background: Background,
     last: Voice,
 }
 
@@ -51,6 +70,7 @@ impl VoiceDetector {
         VoiceDetector {
             network: Box::default(),
             waiting: Vec::with_capacity(BLOCK + FRAME_SAMPLES),
+            background: Background::default(),
             last: Voice::SILENT,
         }
     }
@@ -64,10 +84,39 @@ impl VoiceDetector {
         let probability =
             blocks.map(|block| self.network.predict_i16(block)).fold(0.0, f32::max).clamp(0.0, 1.0);
         self.waiting.drain(..self.waiting.len() - left);
-        let threshold = if self.last.voiced { OFF } else { ON };
-        let voiced = probability >= threshold && rms_dbfs(frame.samples()) >= MIN_LEVEL_DBFS;
-        self.last = Voice { probability, voiced };
+        let level = rms_dbfs(frame.samples());
+        self.background.push(level);
+        let (threshold, above) = if self.last.voiced { (OFF, OFF_ABOVE_DB) } else { (ON, ON_ABOVE_DB) };
+        let gate = self.background.level().map_or(MIN_LEVEL_DBFS, |dbfs| MIN_LEVEL_DBFS.max(dbfs + above));
+        self.last = Voice { probability, voiced: probability >= threshold && level >= gate };
         self.last
+    }
+}
+
+/// The levels of the latest frames, in order of time and in order of size.
+#[derive(Default)]
+struct Background {
+    latest: VecDeque<f32>,
+    sorted: Vec<f32>,
+}
+
+impl Background {
+    fn push(&mut self, dbfs: f32) {
+        if self.latest.len() == BACKGROUND_FRAMES
+            && let Some(oldest) = self.latest.pop_front()
+        {
+            let place = self.sorted.partition_point(|&level| level < oldest);
+            self.sorted.remove(place);
+        }
+        self.latest.push_back(dbfs);
+        let place = self.sorted.partition_point(|&level| level < dbfs);
+        self.sorted.insert(place, dbfs);
+    }
+
+    /// In dBFS, once there is enough to say.
+    fn level(&self) -> Option<f32> {
+        let place = (self.sorted.len() as f32 * BACKGROUND_SHARE) as usize;
+        (self.sorted.len() >= BACKGROUND_MIN_FRAMES).then(|| self.sorted[place])
     }
 }
 
@@ -117,6 +166,31 @@ mod tests {
             *sample = (random.next_normal() * 8_000.0) as i16;
         }
         assert!(voiced(&click).iter().filter(|&&v| v).count() <= 3);
+    }
+
+    #[test]
+    fn a_steady_background_is_no_voice_and_hides_none() {
+        let mut line = noise(48_000, NoiseColor::Pink, 900.0, 4);
+        for (sample, voice) in line[16_000..].iter_mut().zip(syllables(8_000.0)) {
+            *sample = sample.saturating_add(voice);
+        }
+        let decisions = voiced(&line);
+        assert!(!decisions[20..50].contains(&true));
+        assert!(decisions[50..].iter().filter(|&&v| v).count() > 40, "{decisions:?}");
+    }
+
+    #[test]
+    fn the_background_is_that_of_the_last_seconds() {
+        let mut background = Background::default();
+        for _ in 0..BACKGROUND_FRAMES {
+            background.push(-30.0);
+        }
+        assert_eq!(background.level(), Some(-30.0));
+        for i in 0..BACKGROUND_FRAMES {
+            background.push(if i % 4 == 0 { -60.0 } else { -20.0 });
+        }
+        assert_eq!(background.level(), Some(-60.0));
+        assert_eq!(background.sorted.len(), BACKGROUND_FRAMES);
     }
 
     #[test]
