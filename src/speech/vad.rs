@@ -15,7 +15,8 @@ const ON: f32 = 0.5;
 /// Probability below which voice turns into silence: lower, so that a consonant does not cut a word.
 const OFF: f32 = 0.4;
 
-/// Quieter frames are never voiced, in dBFS RMS: the smallest steps of G.711 lie below, and faint callers above.
+/// Quieter frames are never voiced, in dBFS RMS: the smallest steps of G.711 lie below, faint callers
+/// above.
 const MIN_LEVEL_DBFS: f32 = -66.0;
 
 /// How far above the background a frame must be to turn into voice, in dB: steady noise is louder than
@@ -31,7 +32,8 @@ const BACKGROUND_FRAMES: usize = 250;
 /// The background is the level that this share of them does not exceed.
 const BACKGROUND_SHARE: f32 = 0.2;
 
-/// Frames before anything is said about the background: 200 ms.
+/// Frames before anything is said about the background, and so about a voice: 200 ms. A line that comes
+/// on with noise looks like an onset.
 const BACKGROUND_MIN_FRAMES: usize = 10;
 
 /// What the detector says about one frame.
@@ -87,8 +89,9 @@ impl VoiceDetector {
         let level = rms_dbfs(frame.samples());
         self.background.push(level);
         let (threshold, above) = if self.last.voiced { (OFF, OFF_ABOVE_DB) } else { (ON, ON_ABOVE_DB) };
-        let gate = self.background.level().map_or(MIN_LEVEL_DBFS, |dbfs| MIN_LEVEL_DBFS.max(dbfs + above));
-        self.last = Voice { probability, voiced: probability >= threshold && level >= gate };
+        let is_loud = |background: f32| level >= MIN_LEVEL_DBFS.max(background + above);
+        let voiced = probability >= threshold && self.background.level().is_some_and(is_loud);
+        self.last = Voice { probability, voiced };
         self.last
     }
 }
