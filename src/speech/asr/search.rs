@@ -30,6 +30,8 @@ pub(super) struct Policy<'a> {
     pub(super) adjust: &'a [f32],
     /// End of the text.
     pub(super) eot: Token,
+    /// Whisper's token for "no speech".
+    pub(super) no_speech: Token,
     /// Tokens that a path may have.
     pub(super) max_tokens: usize,
 }
@@ -89,7 +91,8 @@ impl Path {
 pub(super) struct Found {
     /// Best first.
     pub(super) paths: Vec<Path>,
-    /// Probability that the text ends before it has begun, before any adjustment.
+    /// Probability that the text ends before it has begun, or that its first token says that there is
+    /// none; before any adjustment.
     pub(super) empty: f32,
 }
 
@@ -112,7 +115,8 @@ pub(super) fn search(
     policy: &Policy<'_>,
     options: &SearchOptions,
 ) -> Result<Found, AsrError> {
-    let empty = share_of(scorer.logits(&[])?, policy.eot);
+    let first = scorer.logits(&[])?;
+    let empty = share_of(first, policy.eot) + share_of(first, policy.no_speech);
     let mut forks = Vec::new();
     let greedy = walk(scorer, policy, Fork { tokens: Vec::new(), log_probs: Vec::new() }, &mut forks)?;
     let sure = greedy.confidence() >= options.sure && greedy.end == End::Text;
@@ -249,7 +253,7 @@ mod tests {
     }
 
     fn check(table: &mut Table, adjust: &[f32], expected: &[&[Token]]) -> Found {
-        let policy = Policy { adjust, eot: EOT, max_tokens: 40 };
+        let policy = Policy { adjust, eot: EOT, no_speech: -1, max_tokens: 40 };
         let found = search(table, &policy, &SearchOptions::default()).expect("the table never fails");
         let paths: Vec<&[Token]> = found.paths.iter().map(|p| p.tokens.as_slice()).collect();
         assert_eq!(paths, expected);
@@ -271,7 +275,7 @@ mod tests {
             (&[1], &[(3, 1.0), (4, 0.9), (5, 0.9), (6, 0.9)]),
             (&[2], &[(7, 9.0)]),
         ];
-        let policy = Policy { adjust: &[], eot: EOT, max_tokens: 40 };
+        let policy = Policy { adjust: &[], eot: EOT, no_speech: -1, max_tokens: 40 };
         let found = search(&mut Table::new(rows), &policy, &SearchOptions::default()).expect("no failure");
         assert_eq!(found.paths[0].tokens, [2, 7]);
         assert!(found.paths.len() > 3, "an unsure pass is searched more widely");
@@ -308,7 +312,7 @@ mod tests {
                 Ok(&self.0)
             }
         }
-        let policy = Policy { adjust: &[], eot: EOT, max_tokens: 40 };
+        let policy = Policy { adjust: &[], eot: EOT, no_speech: -1, max_tokens: 40 };
         let found = search(&mut Stuck(Vec::new()), &policy, &SearchOptions::default()).expect("no failure");
         assert_eq!(found.paths[0].tokens, [2]);
         assert_eq!(found.paths.last().map(|p| p.end), Some(End::Loop));
@@ -325,7 +329,7 @@ mod tests {
     proptest! {
         #[test]
         fn probabilities_are_probabilities(logits in prop::collection::vec(-30.0_f32..30.0, 2..40)) {
-            let policy = Policy { adjust: &[], eot: EOT, max_tokens: 40 };
+            let policy = Policy { adjust: &[], eot: EOT, no_speech: -1, max_tokens: 40 };
             let best = likeliest(&logits, &policy, false);
             prop_assert!(best.windows(2).all(|w| w[0].1 >= w[1].1));
             prop_assert!(best.iter().all(|(_, p)| *p <= 1e-4));

@@ -246,6 +246,7 @@ impl WhisperRecognizer {
         let policy = Policy {
             adjust: inner.expectations.adjust(expect),
             eot: inner.eot,
+            no_speech: inner.context.token_nosp(),
             max_tokens: self.model.max_tokens(pcm.len()),
         };
         let found = search::search(&mut decoding, &policy, &inner.settings.search)?;
@@ -281,7 +282,8 @@ struct Decoding<'a> {
 
 impl Decoding<'_> {
     /// Whisper's probability of no speech: that of its token right after the start. Models with two
-    /// decoder layers (distilled ones, and ours) were not trained to use it.
+    /// decoder layers (distilled ones, and ours) say it, if at all, where the text begins: the search
+    /// sees to that.
     fn no_speech(&mut self) -> Result<f32, AsrError> {
         if self.inner.shape.n_text_layer <= 2 {
             return Ok(0.0);
