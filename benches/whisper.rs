@@ -1,0 +1,121 @@
+//! Hearing: what an utterance costs, and what cutting the encoder's context saves and spoils.
+//!
+//! Needs `models/starter-en.bin` (or another GGML file in `$ATTENDANT_SPEECH_MODEL`); without it a
+//! stand-in of random weights shows that the bench runs, and no figure means anything.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use attendant::call::{CallTime, Expect, Utterance};
+use attendant::speech::asr::{Recognizer, Settings, StandIn, WhisperModel};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+fn model(settings: Settings) -> WhisperModel {
+    let path = std::env::var_os("ATTENDANT_SPEECH_MODEL")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("models/starter-en.bin"), PathBuf::from);
+    if path.is_file() {
+        return WhisperModel::load(&path, settings).expect("the model is sound");
+    }
+    eprintln!("{} is not there: random weights instead, the figures mean nothing", path.display());
+    let stand_in = StandIn::random(1).with_audio_ctx(1500);
+    WhisperModel::from_bytes(&stand_in.to_bytes(), "stand-in", settings).expect("the model is sound")
+}
+
+/// Syllables of a kind: a hum of 150 Hz with overtones, four times a second, over faint noise.
+fn babble(seconds: usize) -> Utterance {
+    let mut noise = 1_u32;
+    let pcm = (0..seconds * 16_000)
+        .map(|n| {
+            let t = n as f32 / 16_000.0;
+            let voice: f32 =
+                (1..12).map(|k| (t * 150.0 * k as f32 * std::f32::consts::TAU).sin() / k as f32).sum();
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let hiss = (noise >> 16) as f32 / 65_536.0 - 0.5;
+            (voice * 3000.0 * (t * 4.0 * std::f32::consts::PI).sin().abs() + hiss * 60.0) as i16
+        })
+        .collect();
+    utterance(pcm)
+}
+
+fn utterance(pcm: Vec<i16>) -> Utterance {
+    Utterance { pcm: pcm.into(), started: CallTime::ZERO, ended: CallTime::ZERO }
+}
+
+fn by_length(c: &mut Criterion) {
+    let model = model(Settings::default());
+    let recognizer = model.recognizer().expect("memory");
+    let mut group = c.benchmark_group("whisper");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    for seconds in [1, 3, 6] {
+        let utterance = babble(seconds);
+        group.bench_function(format!("{seconds} s of sound, all of it"), |b| {
+            b.iter(|| recognizer.recognize(black_box(&utterance), &Expect::Open).expect("it hears"));
+        });
+    }
+    group.finish();
+}
+
+/// Word errors and time against the context beyond the utterance, over the folder of WAV files (16 kHz
+/// mono, the words in a .txt file of the same name) in `$ATTENDANT_UTTERANCES`.
+fn by_margin(_: &mut Criterion) {
+    let Some(folder) = std::env::var_os("ATTENDANT_UTTERANCES") else {
+        eprintln!(
+            "the sweep over the context is skipped: set ATTENDANT_UTTERANCES to a folder of .wav and .txt"
+        );
+        return;
+    };
+    let said = utterances(Path::new(&folder));
+    eprintln!("{} utterances\nmargin   word errors   ms each", said.len());
+    for context_margin in [0, 8, 16, 32, 64, 128] {
+        let recognizer =
+            model(Settings { context_margin, ..Settings::default() }).recognizer().expect("memory");
+        let (mut errors, mut words) = (0, 0);
+        let began = Instant::now();
+        for (utterance, text) in &said {
+            let heard = recognizer.recognize(utterance, &Expect::Open).expect("it hears");
+            let best = heard.best().map_or("", |h| h.text.expose());
+            errors += edits(best, text);
+            words += text.split_whitespace().count();
+        }
+        let each = began.elapsed().as_secs_f64() * 1000.0 / said.len().max(1) as f64;
+        eprintln!("{context_margin:>6}   {:>11.3}   {each:>7.0}", errors as f64 / words.max(1) as f64);
+    }
+}
+
+fn utterances(folder: &Path) -> Vec<(Utterance, String)> {
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).expect("a folder").filter_map(|e| Some(e.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "wav"));
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| {
+            let bytes = std::fs::read(path).expect("a file");
+            // The canonical header of 44 bytes, then 16-bit samples.
+            let pcm = bytes[44..].chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
+            let text =
+                std::fs::read_to_string(path.with_extension("txt")).expect("the words beside the sound");
+            (utterance(pcm), text.trim().to_owned())
+        })
+        .collect()
+}
+
+/// Words to change, add or leave out to get from one text to the other.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<&str> = b.split_whitespace().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, word) in a.split_whitespace().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(word != *other);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+criterion_group!(benches, by_length, by_margin);
+criterion_main!(benches);
