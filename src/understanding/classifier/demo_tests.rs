@@ -114,3 +114,63 @@ fn the_demo_line_understands_its_callers() {
     assert!(wrong.len() <= 4, "{wrong:?}");
     assert!(let_in.len() <= 1, "{let_in:?}");
 }
+
+/// The intents of public e-commerce sentences that the demo line has too.
+const PUBLIC: &[(&str, &str)] = &[
+    ("cancel_order", "return_refund"),
+    ("get_refund", "return_refund"),
+    ("track_refund", "return_refund"),
+    ("check_invoice", "billing"),
+    ("get_invoice", "billing"),
+    ("payment_issue", "billing"),
+    ("contact_customer_service", "agent"),
+    ("contact_human_agent", "agent"),
+    ("place_order", "new_order"),
+    ("track_order", "order_status"),
+    ("recover_password", "tech_support"),
+];
+
+/// Every `step`th line of a public file: text and label.
+fn public(name: &str, step: usize) -> Option<Vec<(String, String)>> {
+    let base = std::env::var("ATTENDANT_DATA").map_or_else(|_| root().join("../shared/nlu"), PathBuf::from);
+    let Ok(text) = std::fs::read_to_string(base.join(name)) else {
+        println!("skipped: no {name} in {}", base.display());
+        return None;
+    };
+    let pair = |line: &str| line.split_once('\t').map(|(a, b)| (a.to_owned(), b.trim().to_owned()));
+    Some(text.lines().filter_map(pair).step_by(step).collect())
+}
+
+#[test]
+fn public_sentences_are_understood_too() {
+    let (Some(encoder), Some(shop), Some(elsewhere)) =
+        (encoder(), public("bitext_cs/train.tsv", 23), public("clinc150/oos_test.tsv", 5))
+    else {
+        return;
+    };
+    let (head, _) = train(&demo_set(), Some(&encoder), 1, &mut |_| {}).unwrap();
+    let classifier = IntentClassifier::new(head, Some(encoder)).unwrap();
+    let (mut known, mut right, mut kept) = (0, 0, 0);
+    for (text, label) in &shop {
+        let Some((_, intent)) = PUBLIC.iter().find(|(l, _)| l == label) else { continue };
+        let said = interpret(&classifier, text);
+        known += 1;
+        let best = said.best().unwrap();
+        right += usize::from(best.intent.as_str() == *intent);
+        if best.intent.as_str() != *intent {
+            println!(
+                "{text}: {intent} taken for {} {:.2} oos {:.2}",
+                best.intent, best.probability, said.out_of_scope
+            );
+        }
+        kept += usize::from(!said.is_out_of_scope());
+    }
+    let caught = elsewhere.iter().filter(|(text, _)| interpret(&classifier, text).is_out_of_scope()).count();
+    println!(
+        "shop: {right} of {known} right, {kept} kept; elsewhere: {caught} of {} caught",
+        elsewhere.len()
+    );
+    assert!(right * 100 >= known * 70, "{right} of {known}");
+    assert!(kept * 100 >= known * 80, "{kept} of {known}");
+    assert!(caught * 100 >= elsewhere.len() * 80, "{caught} of {}", elsewhere.len());
+}

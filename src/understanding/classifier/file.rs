@@ -117,7 +117,6 @@ impl Head {
     }
 }
 
-/// The report that was saved beside a head.
 impl TrainingReport {
     /// Reads the report of the head in `dir`.
     ///

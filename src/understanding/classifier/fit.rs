@@ -50,23 +50,24 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// Sentences as rows with their classes. Every class counts alike, however many sentences it has.
+    /// Sentences as rows, each with its class and what it counts. Every class counts alike, however
+    /// many sentences it has.
     pub(super) fn new(
         rows: Tensor,
-        labels: &[usize],
+        labels: &[(usize, f32)],
         classes: usize,
         decay: f64,
     ) -> Result<Problem, ClassifierError> {
-        let mut counts = vec![0_usize; classes];
-        for &label in labels {
-            counts[label] += 1;
+        let mut totals = vec![0.0_f32; classes];
+        for (label, count) in labels {
+            totals[*label] += count;
         }
-        let present = counts.iter().filter(|c| **c > 0).count();
+        let present: f32 = totals.iter().filter(|t| **t > 0.0).map(|_| 1.0).sum();
         let mut targets = vec![0.0_f32; labels.len() * classes];
         let mut weights = Vec::with_capacity(labels.len());
-        for (row, &label) in targets.chunks_mut(classes).zip(labels) {
-            let weight = 1.0 / as_f32(present * counts[label]);
-            row[label] = weight;
+        for (row, (label, count)) in targets.chunks_mut(classes).zip(labels) {
+            let weight = count / (present * totals[*label]);
+            row[*label] = weight;
             weights.push(weight);
         }
         let shape = (classes, rows.dim(1)?);
@@ -206,11 +207,6 @@ fn as_single(x: f64) -> f32 {
     x as f32
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of sentences, far below 2^24")]
-fn as_f32(n: usize) -> f32 {
-    n as f32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,7 +215,7 @@ mod tests {
         // Two clouds and a third class between them, in the plane.
         let points = vec![2.0_f32, 0.1, 1.8, -0.2, -2.0, 0.3, -1.7, 0.0, 0.1, 2.0, -0.1, 1.9];
         let rows = Tensor::from_vec(points, (6, 2), &Device::Cpu).unwrap();
-        Problem::new(rows, &[0, 0, 1, 1, 2, 2], 3, decay).unwrap()
+        Problem::new(rows, &[0, 0, 1, 1, 2, 2].map(|label| (label, 1.0)), 3, decay).unwrap()
     }
 
     #[test]

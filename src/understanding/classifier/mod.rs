@@ -10,6 +10,7 @@ mod file;
 mod fit;
 mod head;
 mod ngrams;
+mod noise;
 mod report;
 mod service;
 mod train;

@@ -23,6 +23,8 @@ pub struct TrainingReport {
     pub folds: usize,
     /// Share of the sentences whose intent was found by a head that had not seen them, 0 to 1.
     pub accuracy: f32,
+    /// The same for the sentences with one slip each, as a recogniser makes them, 0 to 1.
+    pub accuracy_misheard: f32,
     /// The same, intent by intent.
     pub intents: Vec<IntentReport>,
     /// Sentences that were taken for another intent, most confident first.
@@ -76,7 +78,8 @@ impl fmt::Display for TrainingReport {
             "{} sentences, {} out of scope, {with}, seed {}",
             self.sentences, self.negatives, self.seed
         )?;
-        writeln!(f, "accuracy {:.1} % ({} folds)", self.accuracy * 100.0, self.folds)?;
+        let (clean, misheard) = (self.accuracy * 100.0, self.accuracy_misheard * 100.0);
+        writeln!(f, "accuracy {clean:.1} % ({} folds), misheard {misheard:.1} %", self.folds)?;
         let (before, after) = self.calibration_error;
         writeln!(f, "calibration error {before:.3}, after temperature {:.2}: {after:.3}", self.temperature)?;
         write!(f, "in scope kept {:.1} %", self.in_scope_kept * 100.0)?;
