@@ -1,1 +1,269 @@
-//! config
+//! Settings: built-in defaults, then `attendant.toml`, then `ATTENDANT_…` in the environment, then flags.
+//!
+//! Every value remembers where it came from, so that `attendant config show` can say so. The file's keys
+//! and the environment's names are those of [`KEYS`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// A setting that exists: its key, its default, and what it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// In the file as it stands here; in the environment in capitals behind `ATTENDANT_`.
+    pub name: &'static str,
+    /// What holds where nobody says otherwise.
+    pub default: &'static str,
+    /// One line for `config show`.
+    pub help: &'static str,
+}
+
+/// All settings.
+pub const KEYS: &[Key] = &[
+    Key { name: "intents", default: "intents", help: "folder of the training and dialogue files" },
+    Key { name: "models", default: "models", help: "folder of models, with manifest.toml" },
+    Key { name: "audio", default: "audio", help: "folder of recorded prompts and callers" },
+    Key {
+        name: "data",
+        default: "data",
+        help: "folder for the database, kept renderings and spooled records",
+    },
+    Key {
+        name: "speech_model",
+        default: "starter-en",
+        help: "Whisper model: a name in models/manifest.toml, or a GGML file",
+    },
+    Key {
+        name: "recognizers",
+        default: "1",
+        help: "utterances recognised at once, each on a thread of its own",
+    },
+    Key {
+        name: "voice",
+        default: "auto",
+        help: "slt, rms, awb, kal16, espeak-ng, espeak-ng:LANGUAGE, or auto",
+    },
+    Key { name: "voice_stretch", default: "1.0", help: "length of speech: 0.5 fast to 2.0 slow" },
+];
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Built in.
+    Default,
+    /// A line of the settings file.
+    File(PathBuf),
+    /// This variable.
+    Environment(String),
+    /// The command line.
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path) => write!(f, "{}", path.display()),
+            Origin::Environment(name) => write!(f, "${name}"),
+            Origin::Flag => f.write_str("command line"),
+        }
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is there but cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or a value is no text or number.
+    #[error("{path}: {message}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what was expected.
+        message: String,
+    },
+    /// A key that does not exist.
+    #[error("{origin}: there is no setting '{key}': expected one of {}", KEYS.iter().map(|k| k.name).collect::<Vec<_>>().join(", "))]
+    UnknownKey {
+        /// Where it stands.
+        origin: Origin,
+        /// The key.
+        key: String,
+    },
+    /// A value that does not fit its key.
+    #[error("{origin}: {key} = '{value}': expected {expected}")]
+    Value {
+        /// Where it stands.
+        origin: Origin,
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        value: String,
+        /// What should.
+        expected: &'static str,
+    },
+}
+
+/// All settings, each with its origin.
+#[derive(Clone, Debug)]
+pub struct Config {
+    values: BTreeMap<&'static str, (String, Origin)>,
+}
+
+impl Config {
+    /// Merges all layers. `file` must exist where it is given; without it, `attendant.toml` in the
+    /// working folder is taken if it is there.
+    ///
+    /// # Errors
+    /// An unreadable or malformed file, an unknown key, a value that does not fit.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: &[(String, String)],
+    ) -> Result<Config, ConfigError> {
+        let mut values: BTreeMap<_, _> =
+            KEYS.iter().map(|k| (k.name, (k.default.to_owned(), Origin::Default))).collect();
+        let mut set = |key: &str, value: String, origin: Origin| {
+            let known = KEYS.iter().find(|k| k.name == key);
+            let Some(known) = known else {
+                return Err(ConfigError::UnknownKey { origin, key: key.to_owned() });
+            };
+            values.insert(known.name, (value, origin));
+            Ok(())
+        };
+        let default_file = Path::new("attendant.toml");
+        let path = file.or_else(|| default_file.is_file().then_some(default_file));
+        if let Some(path) = path {
+            for (key, value) in read_file(path)? {
+                set(&key, value, Origin::File(path.to_owned()))?;
+            }
+        }
+        for (name, value) in environment {
+            let Some(key) = name.strip_prefix("ATTENDANT_").map(str::to_lowercase) else { continue };
+            // Other variables of that prefix belong to tests and benches.
+            if KEYS.iter().any(|k| k.name == key) {
+                set(&key, value, Origin::Environment(name))?;
+            }
+        }
+        for (key, value) in flags {
+            set(key, value.clone(), Origin::Flag)?;
+        }
+        let config = Config { values };
+        config.recognizers()?;
+        config.voice_stretch()?;
+        Ok(config)
+    }
+
+    /// The value of a key of [`KEYS`].
+    pub fn get(&self, key: &'static str) -> &str {
+        self.values.get(key).map(|(value, _)| value.as_str()).expect("the key stands in KEYS")
+    }
+
+    /// A key's value as a path.
+    pub fn path(&self, key: &'static str) -> PathBuf {
+        PathBuf::from(self.get(key))
+    }
+
+    /// All settings with their origins, in order of their keys.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &str, &Origin)> {
+        self.values.iter().map(|(key, (value, origin))| (*key, value.as_str(), origin))
+    }
+
+    /// Utterances recognised at once.
+    ///
+    /// # Errors
+    /// Not a whole number from 1 to 64.
+    pub fn recognizers(&self) -> Result<usize, ConfigError> {
+        let number = self.get("recognizers").parse::<usize>().ok().filter(|n| (1..=64).contains(n));
+        number.ok_or_else(|| self.unfit("recognizers", "a whole number from 1 to 64"))
+    }
+
+    /// Length of speech against the voice's own.
+    ///
+    /// # Errors
+    /// Not a number from 0.5 to 2.
+    pub fn voice_stretch(&self) -> Result<f32, ConfigError> {
+        let number = self.get("voice_stretch").parse::<f32>().ok().filter(|n| (0.5..=2.0).contains(n));
+        number.ok_or_else(|| self.unfit("voice_stretch", "a number from 0.5 to 2.0"))
+    }
+
+    /// An error about a value that does not fit.
+    pub fn unfit(&self, key: &'static str, expected: &'static str) -> ConfigError {
+        let origin = self.values.get(key).map_or(Origin::Default, |(_, origin)| origin.clone());
+        ConfigError::Value { origin, key, value: self.get(key).to_owned(), expected }
+    }
+}
+
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let table: toml::Table = toml::from_str(&text)
+        .map_err(|e| ConfigError::Syntax { path: path.to_owned(), message: e.to_string() })?;
+    let value = |(key, value): (String, toml::Value)| match value {
+        toml::Value::String(text) => Ok((key, text)),
+        toml::Value::Integer(number) => Ok((key, number.to_string())),
+        toml::Value::Float(number) => Ok((key, number.to_string())),
+        toml::Value::Boolean(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Array(_)
+        | toml::Value::Table(_) => {
+            let message = format!("{key}: expected a text or a number");
+            Err(ConfigError::Syntax { path: path.to_owned(), message })
+        }
+    };
+    table.into_iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: Option<&str>, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.toml");
+        if let Some(text) = file {
+            std::fs::write(&path, text).expect("written");
+        }
+        let owned = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        };
+        Config::load(file.map(|_| path.as_path()), owned(env).into_iter(), &owned(flags))
+    }
+
+    #[test]
+    fn later_layers_win_and_say_who_they_are() {
+        let file = "voice = \"rms\"\nrecognizers = 2\ndata = \"x\"";
+        let config =
+            load(Some(file), &[("ATTENDANT_RECOGNIZERS", "3"), ("ATTENDANT_DATA", "y")], &[("data", "z")])
+                .expect("settings");
+        assert_eq!((config.get("voice"), config.get("data")), ("rms", "z"));
+        assert_eq!(config.recognizers().expect("a number"), 3);
+        let origins: BTreeMap<_, _> = config.all().map(|(k, _, o)| (k, o.clone())).collect();
+        assert_eq!(origins["intents"], Origin::Default);
+        assert!(matches!(origins["voice"], Origin::File(_)));
+        assert!(matches!(origins["recognizers"], Origin::Environment(_)));
+        assert_eq!(origins["data"], Origin::Flag);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = |r: Result<Config, ConfigError>| r.expect_err("a mistake").to_string();
+        assert!(error(load(Some("voise = \"x\""), &[], &[])).contains("no setting 'voise'"));
+        assert!(error(load(Some("recognizers = 0"), &[], &[])).contains("1 to 64"));
+        assert!(
+            error(load(None, &[("ATTENDANT_VOICE_STRETCH", "fast")], &[]))
+                .contains("$ATTENDANT_VOICE_STRETCH")
+        );
+        assert!(error(load(Some("voice = ["), &[], &[])).contains("a.toml"));
+    }
+}

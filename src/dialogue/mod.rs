@@ -151,6 +151,8 @@ pub struct Dialogue {
     question: Question,
     last_heard: Option<Pii<String>>,
     transfers_failed: u8,
+    /// A slot filled with a value of which the line is not sure: the look-up is its check.
+    unsure: Option<usize>,
     /// How often a value was well-formed but unknown.
     not_found: u8,
     /// How often the line apologised for its hearing.
@@ -174,6 +176,7 @@ impl Dialogue {
             question: Question::OPEN,
             last_heard: None,
             transfers_failed: 0,
+            unsure: None,
             not_found: 0,
             hearing_faults: 0,
             resolved: false,

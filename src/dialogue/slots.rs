@@ -124,12 +124,26 @@ impl Dialogue {
                 self.decided("fill", format!("confidence {confidence:.2}"));
                 self.fill(index, value);
             }
+            Decision::Confirm if self.is_checked_by_look_up(index) => {
+                self.decided("check", format!("confidence {confidence:.2}: the look-up tells"));
+                self.unsure = Some(index);
+                self.fill(index, value);
+            }
             Decision::Confirm => {
                 self.decided("confirm", format!("confidence {confidence:.2}"));
                 self.confirm_slot(index, value.into_exposed());
             }
             Decision::Reject => self.no_match(&format!("confidence {confidence:.2}")),
         }
+    }
+
+    /// Whether filling this slot leads straight to a look-up by it: numbers are so sparse that one which
+    /// the store knows was heard right, and the answer names what it is about.
+    fn is_checked_by_look_up(&self, index: usize) -> bool {
+        let Some(spec) = self.spec() else { return false };
+        let Some(slot) = spec.slot.get(index) else { return false };
+        let last = spec.slot.iter().all(|s| s.name == slot.name || self.slots.contains_key(&s.name));
+        last && spec.fulfil.as_ref().is_some_and(|f| f.args.get_ref().values().any(|name| *name == slot.name))
     }
 
     fn fill(&mut self, index: usize, value: Pii<String>) {
@@ -307,6 +321,10 @@ impl Dialogue {
     fn answer_with(&mut self, rows: Vec<Row>) {
         let intent = self.intent.as_ref().map(IntentName::as_str).unwrap_or_default().to_owned();
         self.begin_question();
+        let unsure = self.unsure.take();
+        if let (true, Some(index)) = (rows.is_empty(), unsure) {
+            return self.unknown_and_unsure(index);
+        }
         match rows.first() {
             Some(row) => {
                 self.say_with(&format!("{intent}.answer"), &fields(row));
@@ -315,6 +333,14 @@ impl Dialogue {
             }
             None => self.not_found(&format!("{intent}.not_found")),
         }
+    }
+
+    /// Nobody knows the value, and the line was not sure of it: the caller says which of both is wrong.
+    fn unknown_and_unsure(&mut self, index: usize) {
+        let name = self.slot(index).map(|s| s.name.clone()).unwrap_or_default();
+        let value = self.slots.remove(&name).map(Pii::into_exposed).unwrap_or_default();
+        self.decided("confirm", "the store does not know it".to_owned());
+        self.confirm_slot(index, value);
     }
 
     /// The value was well-formed but nobody knows it: most likely it was misheard.

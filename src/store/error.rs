@@ -36,7 +36,9 @@ pub enum StoreError {
         why: String,
     },
     /// The look-up has no such name.
-    #[error("no look-up is named '{0}': expected customer_by_ani, order_by_number or orders_by_ani")]
+    #[error(
+        "no look-up is named '{0}': expected customer_by_ani, order_by_number, orders_by_ani or open_orders_by_ani"
+    )]
     UnknownQuery(String),
     /// The look-up lacks an argument.
     #[error("the look-up '{query}' needs the argument '{argument}'")]

@@ -34,6 +34,12 @@ const ORDERS_BY_ANI: &str = concat!(
     "WHERE c.phone = ?1 ORDER BY open DESC, o.placed_on DESC, o.number DESC LIMIT 20"
 );
 
+/// A caller's orders that are still on their way, newest first.
+const OPEN_ORDERS_BY_ANI: &str = concat!(
+    order_fields!(),
+    "WHERE c.phone = ?1 AND o.status IN ('processing', 'shipped') ORDER BY o.placed_on DESC, o.number DESC LIMIT 20"
+);
+
 impl Store {
     /// Answers a look-up: rows of field to text; none is an answer too. A field without a value is left
     /// out. Waits no longer than the busy time-out.
@@ -43,6 +49,7 @@ impl Store {
     /// | `customer_by_ani` | `ani` | 0 or 1: `id`, `name`, `first_name`, `phone` |
     /// | `order_by_number` | `number` | 0 or 1: `number`, `item`, `status` (`processing`, `shipped`, `delivered`, `cancelled`), `status_words`, `open` (`yes`, `no`), `placed_on` and `expected_on` (ISO 8601), `carrier`, `customer_id`, `name` |
     /// | `orders_by_ani` | `ani` | the same for up to 20 orders, open ones first, newest first |
+    /// | `open_orders_by_ani` | `ani` | the same for open orders only |
     ///
     /// # Errors
     /// Where there is no such look-up, an argument is missing, or the database does not answer.
@@ -51,6 +58,7 @@ impl Store {
             "customer_by_ani" => (CUSTOMER_BY_ANI, "ani"),
             "order_by_number" => (ORDER_BY_NUMBER, "number"),
             "orders_by_ani" => (ORDERS_BY_ANI, "ani"),
+            "open_orders_by_ani" => (OPEN_ORDERS_BY_ANI, "ani"),
             other => return Err(StoreError::UnknownQuery(other.to_owned())),
         };
         let value = query

@@ -48,7 +48,7 @@ fn caller(seed: u64) -> String {
     if random.next_u64() % 2 == 0 {
         script +=
             "given order_by_number 451288 number=451288 item=lamp status=shipped expected_on=2026-05-04\n";
-        script += "given orders_by_ani 5550100 number=451288 item=lamp placed_on=2026-05-01\n";
+        script += "given open_orders_by_ani 5550100 number=451288 item=lamp placed_on=2026-05-01\n";
     }
     for _ in 0..random.next_u64() % 12 {
         if random.next_u64() % 4 == 0 {

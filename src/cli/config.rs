@@ -1,0 +1,50 @@
+//! `attendant config show`.
+
+use std::process::ExitCode;
+
+use attendant::config::{Config, KEYS};
+use clap::{Args, Subcommand};
+
+use super::show;
+
+/// The settings, and where each comes from.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print each setting with its origin
+    Show {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(crate) fn run(config: &Config, args: &ConfigArgs) -> anyhow::Result<ExitCode> {
+    let ConfigCommand::Show { json } = args.command;
+    if json {
+        let all: serde_json::Map<String, serde_json::Value> = config
+            .all()
+            .map(|(key, value, origin)| {
+                (key.to_owned(), serde_json::json!({ "value": value, "origin": origin.to_string() }))
+            })
+            .collect();
+        anstream::println!("{}", serde_json::Value::Object(all));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (key, value, origin) in config.all() {
+        let help = KEYS.iter().find(|k| k.name == key).map_or("", |k| k.help);
+        anstream::println!(
+            "{}{key}{} = {value}  {}({origin}; {help}){}",
+            show::HEAD.render(),
+            show::HEAD.render_reset(),
+            show::DIM.render(),
+            show::DIM.render_reset()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,99 @@
+//! The commands. Exit codes: 0 done, 1 it ran but fell short (a test below its bar), 2 it could not run
+//! (bad input, a missing model, a broken file); the reason is on standard error.
+
+mod call;
+
+mod calls;
+
+mod config;
+
+mod demo;
+
+mod models;
+
+mod show;
+
+mod test;
+
+mod train;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use attendant::config::Config;
+use clap::{Args, Parser, Subcommand};
+
+/// A line that answers the phone: it hears, understands, looks it up, answers, and hands over when it is
+/// not sure.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done, 1 ran but fell short of its bar, 2 could not run.\n\
+    Logging: RUST_LOG=attendant=debug. Settings: `attendant config show`.")]
+struct Cli {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the settings come from.
+#[derive(Debug, Args)]
+struct SettingsArgs {
+    /// Settings file [default: attendant.toml, where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Change a setting for this run
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Three recorded callers ring the demo shop's line
+    Demo(demo::DemoArgs),
+    /// Take one call: by microphone, from a WAV file, typed, or from a script
+    Call(call::CallArgs),
+    /// Train the intent classifier from intents/
+    Train(train::TrainArgs),
+    /// The models that the line hears and understands with
+    Models(models::ModelsArgs),
+    /// Measure the line
+    Test(test::TestArgs),
+    /// Records of past calls
+    Calls(calls::CallsArgs),
+    /// The settings, and where each comes from
+    Config(config::ConfigArgs),
+}
+
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("attendant=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("{}error:{} {error:#}", show::BAD.render(), show::BAD.render_reset());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let mut flags = Vec::new();
+    for flag in &cli.settings.set {
+        let (key, value) =
+            flag.split_once('=').ok_or_else(|| anyhow::anyhow!("--set {flag}: expected KEY=VALUE"))?;
+        flags.push((key.to_owned(), value.to_owned()));
+    }
+    let config = Config::load(cli.settings.config.as_deref(), std::env::vars(), &flags)?;
+    match cli.command {
+        Command::Demo(args) => demo::run(&config, &args),
+        Command::Call(args) => call::run(&config, &args),
+        Command::Train(args) => train::run(&config, &args),
+        Command::Models(args) => models::run(&config, &args),
+        Command::Test(args) => test::run(&config, &args),
+        Command::Calls(args) => calls::run(&config, &args),
+        Command::Config(args) => config::run(&config, &args),
+    }
+}

@@ -1,0 +1,57 @@
+//! `attendant train`.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use attendant::config::Config;
+use attendant::host::line;
+use attendant::understanding::classifier::Progress;
+use clap::Args;
+
+use super::show;
+
+/// Train the intent classifier from intents/.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// Train even where the head fits the files
+    #[arg(long)]
+    force: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a bar shows of a training's progress: label, done, of.
+pub(crate) fn progress_parts(progress: &Progress) -> (String, u64, u64) {
+    match progress {
+        Progress::Encoding { done, total } => {
+            ("reading the examples".to_owned(), *done as u64, *total as u64)
+        }
+        Progress::Fitting { done, total } => ("fitting".to_owned(), *done as u64, *total as u64),
+    }
+}
+
+pub(crate) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode> {
+    if !args.force && !args.json && line::head_is_fresh(config)? {
+        anstream::println!(
+            "The head in {} fits {}: nothing to do (--force trains anyway).",
+            line::head_folder(config).display(),
+            config.get("intents")
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let began = Instant::now();
+    let mut bars = show::TrainingBars::default();
+    let trained = line::train_head(config, &mut |progress| bars.show(&progress));
+    bars.finish();
+    let (report, folder) = trained?;
+    if args.json {
+        let mut json = serde_json::to_value(&report)?;
+        json["seconds"] = serde_json::json!(began.elapsed().as_secs_f64());
+        anstream::println!("{json}");
+    } else {
+        anstream::println!("{report}");
+        anstream::println!("Trained in {:.1} s into {}.", began.elapsed().as_secs_f64(), folder.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,313 @@
+//! One line, ready to answer: the flow, the ear, the classifier, the voice and the store, opened from
+//! the settings.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::engines::OneRecognizer;
+use super::models::{ModelError, ModelSet};
+use crate::call::{CallRecord, Prompt};
+use crate::channel::wav;
+use crate::config::{Config, ConfigError};
+use crate::dialogue::{Flow, FlowError, Source};
+use crate::speech::asr::{AsrError, PoolOptions, Recognizer, RecognizerPool, Settings, WhisperModel};
+use crate::store::{Store, StoreError};
+use crate::understanding::classifier::{
+    ClassifierError, Encoder, Head, IntentClassifier, Progress, TrainingReport, train,
+};
+use crate::understanding::{TrainingFile, TrainingFileError, TrainingSet, TrainingSetError};
+use crate::voice::{
+    PromptVoice, PromptVoiceOptions, Recordings, VoiceError, VoiceSettings, default_synthesizer,
+};
+
+/// The encoder's name in `models/manifest.toml`.
+pub const ENCODER: &str = "all-MiniLM-L6-v2";
+
+/// The seed of training; printed with the report.
+pub const TRAINING_SEED: u64 = 20_260_101;
+
+/// Utterances that may wait for each recogniser: past that the caller is better served by the keypad.
+const QUEUE_PER_RECOGNIZER: usize = 4;
+
+/// Why a line cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// Settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file of the line cannot be read.
+    #[error("cannot read {path}: {why}")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why, and what was expected.
+        why: String,
+    },
+    /// A mistake in `intents/`.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+    /// A mistake in an intent file's examples.
+    #[error(transparent)]
+    Training(#[from] TrainingFileError),
+    /// The intent files contradict each other.
+    #[error(transparent)]
+    TrainingSet(#[from] TrainingSetError),
+    /// A model is missing or broken.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The ear.
+    #[error(transparent)]
+    Asr(#[from] AsrError),
+    /// The classifier.
+    #[error(transparent)]
+    Classifier(#[from] ClassifierError),
+    /// The voice.
+    #[error(transparent)]
+    Voice(#[from] VoiceError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A recorded prompt.
+    #[error(transparent)]
+    Wav(#[from] wav::WavError),
+    /// No runtime for the store.
+    #[error("cannot start the store's thread: {0}")]
+    Runtime(#[from] std::io::Error),
+}
+
+/// All parts of a line. Shared by its calls.
+pub struct Line {
+    /// What it says and does.
+    pub flow: std::sync::Arc<Flow>,
+    /// What a sentence means.
+    pub classifier: IntentClassifier,
+    /// The ear, for measured time.
+    pub recognizer: OneRecognizer,
+    /// The ear, for real time.
+    pub pool: RecognizerPool,
+    /// The voice.
+    pub voice: PromptVoice,
+    /// Customers, orders, records.
+    pub store: Store,
+    /// Where the store's work runs.
+    pub runtime: tokio::runtime::Runtime,
+}
+
+/// The `.toml` files of a folder, in order of their names.
+///
+/// # Errors
+/// The folder cannot be read, holds no TOML file, or one of them is not UTF-8.
+pub fn read_sources(folder: &Path) -> Result<Vec<Source>, LineError> {
+    let unreadable = |path: &Path, why: String| LineError::Read { path: path.to_owned(), why };
+    let entries = std::fs::read_dir(folder).map_err(|e| unreadable(folder, e.to_string()))?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "toml"));
+    paths.sort();
+    if paths.is_empty() {
+        return Err(unreadable(
+            folder,
+            "expected line.toml, entities.toml and one file an intent".to_owned(),
+        ));
+    }
+    let mut sources = Vec::new();
+    for path in paths {
+        let bytes = std::fs::read(&path).map_err(|e| unreadable(&path, e.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let line =
+                e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+            unreadable(&path, format!("line {line} is not UTF-8: save the file as UTF-8"))
+        })?;
+        sources.push(Source { path: path.display().to_string(), text });
+    }
+    Ok(sources)
+}
+
+/// The training set in a folder's files; `line.toml` and `entities.toml` hold no examples.
+///
+/// # Errors
+/// The first mistake, with file and line.
+pub fn training_set(sources: &[Source]) -> Result<TrainingSet, LineError> {
+    let holds_examples = |s: &&Source| {
+        let stem = Path::new(&s.path).file_stem().map(|s| s.to_string_lossy().into_owned());
+        !matches!(stem.as_deref(), Some("line" | "entities"))
+    };
+    let files = sources
+        .iter()
+        .filter(holds_examples)
+        .map(|s| TrainingFile::parse(&s.path, &s.text))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(TrainingSet::from_files(files)?)
+}
+
+/// Where the trained head lives.
+pub fn head_folder(config: &Config) -> PathBuf {
+    config.path("data").join("head")
+}
+
+/// Opens the encoder where it is there; a line without it hears intents less well, and says so.
+///
+/// # Errors
+/// It is there but broken.
+pub fn open_encoder(config: &Config) -> Result<Option<Encoder>, LineError> {
+    let models = ModelSet::open(&config.path("models"))?;
+    match models.locate(ENCODER) {
+        Ok(folder) => Ok(Some(Encoder::load(&folder)?)),
+        Err(error @ ModelError::Missing { .. }) => {
+            tracing::warn!(%error, "no sentence encoder: the n-grams alone tell intents apart");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Trains the head from `intents/` and keeps it with its report.
+///
+/// # Errors
+/// A mistake in the files, or a fault of the engine.
+pub fn train_head(
+    config: &Config,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(TrainingReport, PathBuf), LineError> {
+    let set = training_set(&read_sources(&config.path("intents"))?)?;
+    let encoder = open_encoder(config)?;
+    let (head, report) = train(&set, encoder.as_ref(), TRAINING_SEED, progress)?;
+    let folder = head_folder(config);
+    head.save(&folder, &report)?;
+    Ok((report, folder))
+}
+
+/// Whether the head fits the files and the encoder as they are now.
+///
+/// # Errors
+/// A mistake in the files.
+pub fn head_is_fresh(config: &Config) -> Result<bool, LineError> {
+    let set = training_set(&read_sources(&config.path("intents"))?)?;
+    let encoder = open_encoder(config)?;
+    Ok(Head::load(&head_folder(config), &set.fingerprint(), encoder.as_ref()).is_ok())
+}
+
+impl Line {
+    /// Opens everything. A head that is missing or older than the intent files is trained anew.
+    ///
+    /// # Errors
+    /// The first part that cannot be used, with what to do.
+    pub fn open(config: &Config, progress: &mut dyn FnMut(Progress)) -> Result<Line, LineError> {
+        Line::open_with_store(config, &config.path("data"), progress)
+    }
+
+    /// Opens everything, with the store in a folder of its own: for suites, whose calls are nobody's.
+    ///
+    /// # Errors
+    /// The first part that cannot be used, with what to do.
+    pub fn open_with_store(
+        config: &Config,
+        store: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Line, LineError> {
+        let sources = read_sources(&config.path("intents"))?;
+        let flow = std::sync::Arc::new(Flow::parse(&sources)?);
+        let set = training_set(&sources)?;
+        let classifier = open_classifier(config, &set, progress)?;
+        let (recognizer, pool) = open_ear(config)?;
+        let voice = open_voice(config, &flow)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let store = runtime.block_on(open_store(store))?;
+        Ok(Line { flow, classifier, recognizer, pool, voice, store, runtime })
+    }
+
+    /// Keeps a call's record; where the store does not take it, on disk until it does.
+    pub fn write_record(&self, record: &CallRecord) {
+        let length = Duration::from_millis(record.duration.as_millis());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started = u64::try_from(now.saturating_sub(length).as_millis()).unwrap_or(u64::MAX);
+        if let Err(error) = self.runtime.block_on(self.store.write_record(record, started)) {
+            tracing::error!(%error, call = %record.id, "a call's record could not be kept");
+        }
+    }
+}
+
+fn open_classifier(
+    config: &Config,
+    set: &TrainingSet,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<IntentClassifier, LineError> {
+    let encoder = open_encoder(config)?;
+    let folder = head_folder(config);
+    let head = match Head::load(&folder, &set.fingerprint(), encoder.as_ref()) {
+        Ok(head) => head,
+        Err(ClassifierError::Stale { .. } | ClassifierError::Head { .. }) => {
+            let (head, report) = train(set, encoder.as_ref(), TRAINING_SEED, progress)?;
+            head.save(&folder, &report)?;
+            head
+        }
+        Err(error @ (ClassifierError::Engine(_) | ClassifierError::Encoder { .. })) => {
+            return Err(error.into());
+        }
+    };
+    Ok(IntentClassifier::new(head, encoder)?)
+}
+
+/// The GGML file that the settings name.
+///
+/// # Errors
+/// Neither a file nor a model of the manifest that has been fetched.
+pub fn speech_model_file(config: &Config) -> Result<PathBuf, LineError> {
+    let name = config.get("speech_model");
+    let file = PathBuf::from(name);
+    if file.is_file() {
+        return Ok(file);
+    }
+    Ok(ModelSet::open(&config.path("models"))?.locate(name)?)
+}
+
+fn open_ear(config: &Config) -> Result<(OneRecognizer, RecognizerPool), LineError> {
+    let model = WhisperModel::load(&speech_model_file(config)?, Settings::default())?;
+    let recognizer: Box<dyn Recognizer> = Box::new(model.recognizer()?);
+    let states = config.recognizers()?;
+    let options =
+        PoolOptions { states, queue_bound: states * QUEUE_PER_RECOGNIZER, stopwatch: super::stopwatch };
+    let factory = move || model.recognizer().map(|r| Box::new(r) as Box<dyn Recognizer>);
+    Ok((Mutex::new(recognizer), RecognizerPool::new(factory, options)?))
+}
+
+fn open_voice(config: &Config, flow: &Flow) -> Result<PromptVoice, LineError> {
+    let voice = match config.get("voice") {
+        "auto" => None,
+        name => Some(name.parse()?),
+    };
+    let synthesizer = default_synthesizer(&VoiceSettings { voice, stretch: config.voice_stretch()? })?;
+    let recordings = read_recordings(&config.path("audio").join("prompts"))?;
+    let cache_folder = Some(config.path("data").join("prompts"));
+    let voice =
+        PromptVoice::new(synthesizer, PromptVoiceOptions { recordings, cache_folder, ..Default::default() })?;
+    let evergreen: Vec<Prompt> = flow.wording.evergreen().collect();
+    voice.warm(&evergreen)?;
+    Ok(voice)
+}
+
+fn read_recordings(folder: &Path) -> Result<Recordings, LineError> {
+    let mut recordings = Recordings::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(recordings) };
+    for path in entries.filter_map(|e| e.ok().map(|e| e.path())) {
+        let is_wav = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("wav"));
+        if let Some(stem) = path.file_stem().filter(|_| is_wav) {
+            recordings.insert(stem.to_string_lossy().into_owned(), wav::read(&path)?);
+        }
+    }
+    Ok(recordings)
+}
+
+/// The database in the settings' folder of data.
+pub fn database(data: &Path) -> PathBuf {
+    data.join("attendant.db")
+}
+
+async fn open_store(data: &Path) -> Result<Store, LineError> {
+    std::fs::create_dir_all(data)
+        .map_err(|e| LineError::Read { path: data.to_owned(), why: e.to_string() })?;
+    let store = Store::open(&database(data).display().to_string()).await?;
+    store.seed_demo().await?;
+    store.flush_spool().await?;
+    Ok(store)
+}

@@ -1,0 +1,273 @@
+//! One call's driver: a conversation between a channel and the engines, tick by tick.
+//!
+//! The same driver runs in two kinds of time. In *real time* a tick waits for the clock, and engines
+//! answer from their own threads. In *measured time* nothing waits: each engine runs at once, the time it
+//! took is measured, and its reply arrives that much later on the call's own clock. The second kind gives
+//! the delays that a caller would meet on an idle machine, as fast as the machine computes.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame};
+use crate::call::{
+    Action, Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Event, HangupCause, Note, RequestId,
+};
+use crate::conversation::Conversation;
+use crate::speech::Voice;
+
+/// The caller's end of a call.
+pub trait Channel {
+    /// Gives the line's next 20 ms to the caller and takes the caller's 20 ms; `None` once the caller is
+    /// gone. `line_talks` tells a half-duplex device to keep its ear shut.
+    fn exchange(&mut self, now: CallTime, line: &Frame, line_talks: bool) -> Option<Frame>;
+
+    /// Whether the channel itself paces the call (a sound card does), so that the driver must not.
+    fn is_paced(&self) -> bool {
+        false
+    }
+
+    /// Whether the caller's last frame was voice, where the channel knows it without listening: typed
+    /// text makes no sound.
+    fn voice(&self) -> Option<Voice> {
+        None
+    }
+
+    /// A key that the channel signals by itself rather than as a tone in the sound.
+    fn key(&mut self) -> Option<Dtmf> {
+        None
+    }
+
+    /// Drops what the channel still holds of the line's sound: the caller barged in.
+    fn flush(&mut self) {}
+}
+
+/// A piece of the line's voice on its way to the caller.
+#[derive(Debug)]
+pub enum Sound {
+    /// Samples, 16 kHz mono.
+    Pcm(Vec<i16>),
+    /// The prompt is complete (or could not be rendered further).
+    End,
+}
+
+/// What comes back from the engines.
+#[derive(Debug)]
+pub enum Reply {
+    /// For the conversation.
+    Event(Event),
+    /// For the caller.
+    Sound(RequestId, Sound),
+}
+
+/// Whoever carries out a conversation's actions.
+pub trait Engines {
+    /// Begins to carry out an action. Replies come from [`Engines::poll`].
+    fn start(&mut self, now: CallTime, action: &Action);
+
+    /// The next reply that is due by `until`, with its time. In real time this waits until then.
+    fn poll(&mut self, now: CallTime, until: CallTime) -> Option<(CallTime, Reply)>;
+}
+
+/// Sees everything that happens in a call: prints it, measures it, records it.
+pub trait Observer {
+    /// Something happened to the conversation.
+    fn event(&mut self, _now: CallTime, _event: &Event) {}
+
+    /// The conversation wants something done.
+    fn action(&mut self, _now: CallTime, _action: &Action) {}
+
+    /// The first sound of an answer, `delay` after the end of the caller's speech.
+    fn answered(&mut self, _now: CallTime, _delay: Duration) {}
+
+    /// 20 ms of both sides.
+    fn frames(&mut self, _caller: &Frame, _line: &Frame) {}
+}
+
+/// What is known of a call before it begins.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The call's id.
+    pub id: CallId,
+    /// The caller's number.
+    pub ani: Option<Ani>,
+    /// The number dialled.
+    pub dnis: Option<Dnis>,
+}
+
+/// No call of the driver's goes on for longer, whatever the conversation thinks: a last resort.
+const LONGEST: CallTime = CallTime::from_millis(60 * 60_000);
+
+/// The frame of the line's sound that counts as audible, as RMS in dBFS.
+const AUDIBLE_DBFS: f32 = -50.0;
+
+/// Drives one call to its end.
+pub struct Session<'a> {
+    conversation: Conversation,
+    engines: &'a mut dyn Engines,
+    observer: &'a mut dyn Observer,
+    /// Prompt being played, and its samples still to come.
+    prompt: Option<RequestId>,
+    samples: VecDeque<i16>,
+    complete: bool,
+    flush: bool,
+    /// End of the caller's last utterance, until its answer is heard.
+    unanswered: Option<CallTime>,
+    record: Option<CallRecord>,
+    hung_up: bool,
+}
+
+impl<'a> Session<'a> {
+    /// A session that has not begun.
+    pub fn new(
+        conversation: Conversation,
+        engines: &'a mut dyn Engines,
+        observer: &'a mut dyn Observer,
+    ) -> Session<'a> {
+        Session {
+            conversation,
+            engines,
+            observer,
+            prompt: None,
+            samples: VecDeque::new(),
+            complete: false,
+            flush: false,
+            unanswered: None,
+            record: None,
+            hung_up: false,
+        }
+    }
+
+    /// Runs the call. Returns its record; every call has one.
+    pub fn run(mut self, arrival: Arrival, channel: &mut dyn Channel, real_time: bool) -> Option<CallRecord> {
+        let began = Instant::now();
+        let Arrival { id, ani, dnis } = arrival;
+        self.event(CallTime::ZERO, Event::CallArrived { id, ani, dnis });
+        let mut now = CallTime::ZERO;
+        while !self.is_over() && now < LONGEST {
+            let next = now + FRAME_DURATION;
+            self.between_ticks(now, next);
+            now = next;
+            if real_time && !channel.is_paced() {
+                let due = began + Duration::from_millis(now.as_millis());
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
+            self.tick(now, channel);
+        }
+        self.record.take()
+    }
+
+    fn is_over(&self) -> bool {
+        self.conversation.is_ended() && (self.hung_up || self.prompt.is_none())
+    }
+
+    /// Replies and timers that are due before the next tick, in the order of their times.
+    fn between_ticks(&mut self, from: CallTime, until: CallTime) {
+        let mut now = from;
+        loop {
+            let timer = self.conversation.poll_timeout().map(|(at, _)| at.max(now)).filter(|at| *at < until);
+            match self.engines.poll(now, timer.unwrap_or(until)) {
+                Some((at, reply)) => {
+                    now = at.max(now);
+                    self.reply(now, reply);
+                }
+                None => {
+                    let Some(at) = timer else { return };
+                    now = at;
+                    self.conversation.handle_timeout(now);
+                    self.carry_out(now);
+                }
+            }
+        }
+    }
+
+    fn reply(&mut self, now: CallTime, reply: Reply) {
+        match reply {
+            Reply::Event(event) => self.event(now, event),
+            Reply::Sound(id, sound) if self.prompt == Some(id) => match sound {
+                Sound::Pcm(samples) => self.samples.extend(samples),
+                Sound::End => self.complete = true,
+            },
+            // A prompt that was barged into.
+            Reply::Sound(..) => {}
+        }
+    }
+
+    fn event(&mut self, now: CallTime, event: Event) {
+        self.observer.event(now, &event);
+        self.conversation.handle_event(now, event);
+        self.carry_out(now);
+    }
+
+    fn carry_out(&mut self, now: CallTime) {
+        while let Some(action) = self.conversation.poll_action() {
+            self.observer.action(now, &action);
+            match &action {
+                Action::Say { id, .. } => {
+                    self.prompt = Some(*id);
+                    self.samples.clear();
+                    self.complete = false;
+                }
+                Action::StopPrompt { id } if self.prompt == Some(*id) => {
+                    self.prompt = None;
+                    self.samples.clear();
+                    self.flush = true;
+                }
+                Action::Note(Note::SpeechEnded { at }) => self.unanswered = Some(*at),
+                Action::HangUp { .. } => self.hung_up = true,
+                Action::WriteRecord { record } => self.record = Some((**record).clone()),
+                Action::StopPrompt { .. }
+                | Action::Answer
+                | Action::Recognize { .. }
+                | Action::CancelRecognition { .. }
+                | Action::Interpret { .. }
+                | Action::LookUp { .. }
+                | Action::Transfer { .. }
+                | Action::Note(_) => {}
+            }
+            self.engines.start(now, &action);
+        }
+    }
+
+    /// One exchange of frames.
+    fn tick(&mut self, now: CallTime, channel: &mut dyn Channel) {
+        if std::mem::take(&mut self.flush) {
+            channel.flush();
+        }
+        let line = self.next_line_frame(now);
+        let talks = self.prompt.is_some();
+        let Some(caller) = channel.exchange(now, &line, talks) else {
+            return self.event(now, Event::HungUp { cause: HangupCause::Caller });
+        };
+        self.observer.frames(&caller, &line);
+        while let Some(key) = channel.key() {
+            self.event(now, Event::Key(key));
+        }
+        match channel.voice() {
+            Some(voice) => self.conversation.handle_voice(now, &caller, voice),
+            None => self.conversation.handle_audio(now, &caller),
+        }
+        self.carry_out(now);
+        if let Some(id) = self.prompt.filter(|_| self.complete && self.samples.is_empty()) {
+            self.prompt = None;
+            self.event(now, Event::PromptFinished { id });
+        }
+    }
+
+    fn next_line_frame(&mut self, now: CallTime) -> Frame {
+        // A piece shorter than a frame is only played when nothing follows it, so that a slow synthesiser
+        // does not tear words apart more than it must.
+        if self.samples.len() < FRAME_SAMPLES && !(self.complete && !self.samples.is_empty()) {
+            return Frame::SILENCE;
+        }
+        let take = self.samples.len().min(FRAME_SAMPLES);
+        let samples: Vec<i16> = self.samples.drain(..take).collect();
+        let frame = Frame::from_padded(&samples);
+        if let Some(ended) = self.unanswered
+            && crate::audio::rms_dbfs(frame.samples()) > AUDIBLE_DBFS
+        {
+            self.unanswered = None;
+            self.observer.answered(now, now.since(ended));
+        }
+        frame
+    }
+}
