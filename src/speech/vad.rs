@@ -17,7 +17,7 @@ const OFF: f32 = 0.4;
 
 /// Quieter frames are never voiced, in dBFS RMS: the smallest steps of G.711 lie below, faint callers
 /// above.
-const MIN_LEVEL_DBFS: f32 = -66.0;
+const MIN_LEVEL_DBFS: f32 = -64.0;
 
 /// How far above the background a frame must be to turn into voice, in dB: steady noise is louder than
 /// itself by less. The network alone takes loud street noise for a voice.
