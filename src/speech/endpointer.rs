@@ -39,7 +39,8 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// No input as peers have it; the ends of silence and the rest from `docs/vad.md`.
+    /// No input as peers have it; VoiceXML 2.1 leaves the silences to the platform, and the dialogue sets
+    /// them for each question; `min_speech` is from `docs/vad.md`.
     fn default() -> Timeouts {
         Timeouts {
             no_input: Duration::from_secs(5),
