@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use crate::call::IntentName;
 
-use super::normalize::normalize;
+use super::normalize::{normalize, words};
 
 /// The examples of one intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ fn annotated(raw: &str) -> Result<(String, Vec<Annotation>), String> {
             .strip_prefix('(')
             .and_then(|a| a.split_once(')'))
             .ok_or_else(|| format!("no '(entity)' after '[{marked}]' in '{raw}': expected [text](entity)"))?;
-        if marked.contains('[') || normalize(marked).is_empty() {
+        if marked.contains('[') || words(marked).is_empty() {
             return Err(format!("'[{marked}]' in '{raw}': expected words between the brackets"));
         }
         if entity.is_empty() || !entity.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
