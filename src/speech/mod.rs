@@ -10,5 +10,5 @@ mod endpointer;
 
 mod vad;
 
-pub use endpointer::{Endpointer, POST_ROLL, PRE_ROLL, TimerReason, Timeouts, Turn};
+pub use endpointer::{Endpointer, POST_ROLL, PRE_ROLL, Timeouts, TimerReason, Turn};
 pub use vad::{Voice, VoiceDetector};
