@@ -26,7 +26,7 @@ pub const KEYS: &[Key] = &[
     Key { name: "models", default: "models", help: "folder of models, with manifest.toml" },
     Key { name: "audio", default: "audio", help: "folder of recorded prompts and callers" },
     Key {
-        name: "data",
+        name: "state",
         default: "data",
         help: "folder for the database, kept renderings and spooled records",
     },
@@ -242,17 +242,17 @@ mod tests {
 
     #[test]
     fn later_layers_win_and_say_who_they_are() {
-        let file = "voice = \"rms\"\nrecognizers = 2\ndata = \"x\"";
+        let file = "voice = \"rms\"\nrecognizers = 2\nstate = \"x\"";
         let config =
-            load(Some(file), &[("ATTENDANT_RECOGNIZERS", "3"), ("ATTENDANT_DATA", "y")], &[("data", "z")])
+            load(Some(file), &[("ATTENDANT_RECOGNIZERS", "3"), ("ATTENDANT_STATE", "y")], &[("state", "z")])
                 .expect("settings");
-        assert_eq!((config.get("voice"), config.get("data")), ("rms", "z"));
+        assert_eq!((config.get("voice"), config.get("state")), ("rms", "z"));
         assert_eq!(config.recognizers().expect("a number"), 3);
         let origins: BTreeMap<_, _> = config.all().map(|(k, _, o)| (k, o.clone())).collect();
         assert_eq!(origins["intents"], Origin::Default);
         assert!(matches!(origins["voice"], Origin::File(_)));
         assert!(matches!(origins["recognizers"], Origin::Environment(_)));
-        assert_eq!(origins["data"], Origin::Flag);
+        assert_eq!(origins["state"], Origin::Flag);
     }
 
     #[test]

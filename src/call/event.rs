@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Expect, Handoff, HangupCause, Hypothesis, Interpretation, Pii,
-    Recognition, Utterance,
+    Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Expect, Handoff, HangupCause, Hypothesis, Interpretation,
+    Pii, Recognition, Utterance,
 };
 
 /// Names one request of a conversation. The reply echoes it; a reply to a request that no longer

@@ -146,7 +146,8 @@ fn mixed_down(interleaved: &[f32], channels: usize) -> Vec<i16> {
 /// # Errors
 /// Where the file cannot be written.
 pub fn write(path: &Path, pcm: &[i16]) -> Result<(), WavError> {
-    let spec = WavSpec { channels: 1, sample_rate: RATE_HZ, bits_per_sample: 16, sample_format: SampleFormat::Int };
+    let spec =
+        WavSpec { channels: 1, sample_rate: RATE_HZ, bits_per_sample: 16, sample_format: SampleFormat::Int };
     let unwritable = |e: hound::Error| WavError::Unwritable { path: path.to_owned(), why: e.to_string() };
     let mut writer = WavWriter::create(path, spec).map_err(unwritable)?;
     for sample in pcm {

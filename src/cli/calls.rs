@@ -21,7 +21,7 @@ pub(crate) struct CallsArgs {
 }
 
 pub(crate) fn run(config: &Config, args: &CallsArgs) -> anyhow::Result<ExitCode> {
-    let path = database(&config.path("data"));
+    let path = database(&config.path("state"));
     anyhow::ensure!(path.is_file(), "{} is not there: no call has been taken yet", path.display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut records = runtime.block_on(async {

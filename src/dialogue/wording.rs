@@ -107,7 +107,7 @@ const DIGITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six"
 pub fn spoken_digits(number: &str) -> String {
     let words: Vec<&str> =
         number.chars().filter_map(|c| c.to_digit(10)).map(|d| DIGITS[d as usize]).collect();
-    let group = if words.len() % 2 == 1 && words.len() % 3 == 0 { 3 } else { 2 };
+    let group = if !words.len().is_multiple_of(2) && words.len().is_multiple_of(3) { 3 } else { 2 };
     words.chunks(group).map(|g| g.join(" ")).collect::<Vec<_>>().join(", ")
 }
 

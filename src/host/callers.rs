@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 
-use crate::audio::{Law, NoiseColor, SplitMix64, apply_gain, noise, resample, rms_dbfs, telephone};
+use crate::audio::{Law, NoiseColor, SplitMix64, apply_gain, noise, rms_dbfs, telephone};
 use crate::channel::wav::{self, WavError};
 use crate::voice::{Synthesizer, VoiceError, VoiceName, VoiceSettings, default_synthesizer};
 
@@ -127,20 +127,24 @@ fn festival(voice: &str, text: &str) -> Result<Vec<i16>, CallerError> {
     if !voice.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         return Err(CallerError::Unknown(format!("festival:{voice}")));
     }
+    // Written to a pipe, its header would hold no length.
+    let file = std::env::temp_dir().join(format!("attendant-caller-{}.wav", super::unique()));
     let mut child = Command::new("text2wave")
-        .args(["-eval", &format!("(voice_{voice})"), "-F", "16000"])
+        .args(["-eval", &format!("(voice_{voice})"), "-F", "16000", "-o"])
+        .arg(&file)
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| failed(format!("text2wave: {e}")))?;
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(text.as_bytes()).map_err(|e| failed(e.to_string()))?;
     }
-    let output = child.wait_with_output().map_err(|e| failed(e.to_string()))?;
-    if !output.status.success() || output.stdout.len() < 1_000 {
-        return Err(failed(format!("{} with {} bytes of sound", output.status, output.stdout.len())));
+    let status = child.wait().map_err(|e| failed(e.to_string()))?;
+    let pcm = wav::read(&file);
+    let _ = std::fs::remove_file(&file);
+    if !status.success() {
+        return Err(failed(status.to_string()));
     }
-    let (pcm, rate_hz) = wav::parse(&output.stdout, "text2wave")?;
-    Ok(if rate_hz == crate::audio::RATE_HZ { pcm } else { resample(&pcm, rate_hz, crate::audio::RATE_HZ) })
+    Ok(pcm?)
 }

@@ -23,7 +23,7 @@ const QUEUE: usize = 8;
 fn asr_fault(error: &AsrError) -> Fault {
     match error {
         AsrError::Overloaded { .. } => Fault::Overloaded,
-        other => Fault::Failed(other.to_string()),
+        AsrError::Engine(_) | AsrError::Model { .. } => Fault::Failed(error.to_string()),
     }
 }
 

@@ -142,7 +142,7 @@ pub fn training_set(sources: &[Source]) -> Result<TrainingSet, LineError> {
 
 /// Where the trained head lives.
 pub fn head_folder(config: &Config) -> PathBuf {
-    config.path("data").join("head")
+    config.path("state").join("head")
 }
 
 /// Opens the encoder where it is there; a line without it hears intents less well, and says so.
@@ -193,7 +193,7 @@ impl Line {
     /// # Errors
     /// The first part that cannot be used, with what to do.
     pub fn open(config: &Config, progress: &mut dyn FnMut(Progress)) -> Result<Line, LineError> {
-        Line::open_with_store(config, &config.path("data"), progress)
+        Line::open_with_store(config, &config.path("state"), progress)
     }
 
     /// Opens everything, with the store in a folder of its own: for suites, whose calls are nobody's.
@@ -278,7 +278,7 @@ fn open_voice(config: &Config, flow: &Flow) -> Result<PromptVoice, LineError> {
     };
     let synthesizer = default_synthesizer(&VoiceSettings { voice, stretch: config.voice_stretch()? })?;
     let recordings = read_recordings(&config.path("audio").join("prompts"))?;
-    let cache_folder = Some(config.path("data").join("prompts"));
+    let cache_folder = Some(config.path("state").join("prompts"));
     let voice =
         PromptVoice::new(synthesizer, PromptVoiceOptions { recordings, cache_folder, ..Default::default() })?;
     let evergreen: Vec<Prompt> = flow.wording.evergreen().collect();

@@ -256,7 +256,8 @@ impl<'a> Session<'a> {
     fn next_line_frame(&mut self, now: CallTime) -> Frame {
         // A piece shorter than a frame is only played when nothing follows it, so that a slow synthesiser
         // does not tear words apart more than it must.
-        if self.samples.len() < FRAME_SAMPLES && !(self.complete && !self.samples.is_empty()) {
+        let enough = self.samples.len() >= FRAME_SAMPLES || (self.complete && !self.samples.is_empty());
+        if !enough {
             return Frame::SILENCE;
         }
         let take = self.samples.len().min(FRAME_SAMPLES);

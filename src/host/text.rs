@@ -10,7 +10,7 @@ use crate::call::{Action, CallTime, Dtmf, Event, Hypothesis, Pii, Recognition};
 use crate::speech::Voice;
 
 /// Ticks of quiet after which the line is held to wait for the caller.
-const QUIET_TICKS: u32 = 60;
+const QUIET_TICKS: u32 = 90;
 
 /// Ticks that a typed line is "spoken": long enough to be no click.
 const SPOKEN_TICKS: u32 = 30;

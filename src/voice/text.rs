@@ -23,12 +23,12 @@ fn sentence_len(text: &str) -> usize {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let end = at + c.len_utf8();
+        if end > LONGEST_PIECE {
+            return forced_len(&text[..at]).unwrap_or(at);
+        }
         let closes = matches!(c, '.' | '!' | '?' | ';' | '\n');
         if closes && chars.peek().is_none_or(|(_, next)| next.is_whitespace()) {
             return end;
-        }
-        if end > LONGEST_PIECE {
-            return forced_len(&text[..at]).unwrap_or(at);
         }
     }
     text.len()

@@ -1,6 +1,12 @@
 //! All integration tests, in one binary: linking is slow.
 
+#[cfg(feature = "host")]
+mod barge_in;
+
 mod calls;
+
+#[cfg(feature = "host")]
+mod command_line;
 
 mod sim;
 

@@ -148,7 +148,7 @@ fn skip_tensors(file: &mut Cursor<'_>) -> Result<usize, String> {
         }
         file.skip(length as usize, what)?;
         let (block, bytes) = block_of(kind).ok_or_else(|| format!("a tensor has the unknown type {kind}"))?;
-        if elements % block != 0 {
+        if !elements.is_multiple_of(block) {
             return Err(format!("a tensor of {elements} elements does not divide into blocks of {block}"));
         }
         file.skip(elements / block * bytes, what)?;

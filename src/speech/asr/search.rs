@@ -232,11 +232,14 @@ mod tests {
 
     const EOT: Token = 0;
 
+    /// A text so far, and what may follow it.
+    type Row<'a> = (&'a [Token], &'a [(Token, f32)]);
+
     /// A table of continuations with their logits; everything else ends the text.
     struct Table(BTreeMap<Vec<Token>, Vec<(Token, f32)>>, Vec<f32>);
 
     impl Table {
-        fn new(rows: &[(&[Token], &[(Token, f32)])]) -> Table {
+        fn new(rows: &[Row<'_>]) -> Table {
             Table(rows.iter().map(|(k, v)| (k.to_vec(), v.to_vec())).collect(), Vec::new())
         }
     }
@@ -270,7 +273,7 @@ mod tests {
     #[test]
     fn a_fork_can_win_over_the_greedy_path() {
         // 1 looks better than 2, but nothing clear follows it.
-        let rows: &[(&[Token], &[(Token, f32)])] = &[
+        let rows: &[Row<'_>] = &[
             (&[], &[(1, 2.2), (2, 2.0)]),
             (&[1], &[(3, 1.0), (4, 0.9), (5, 0.9), (6, 0.9)]),
             (&[2], &[(7, 9.0)]),

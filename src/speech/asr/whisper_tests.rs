@@ -98,7 +98,8 @@ fn what_the_encoder_cannot_hold_is_heard_in_parts() {
     let model = model(&StandIn::saying("four five").with_audio_ctx(100));
     // Two seconds fit.
     assert_eq!(texts(&hear(&model, &hum(32_000), &Expect::Open)), ["four five"]);
-    assert_eq!(texts(&hear(&model, &hum(60_000), &Expect::Open)), ["four five four five"]);
+    // The cut falls into the last third of the first two seconds: two parts, wherever that is.
+    assert_eq!(texts(&hear(&model, &hum(52_000), &Expect::Open)), ["four five four five"]);
 }
 
 #[test]
