@@ -177,6 +177,9 @@ impl Dialogue {
         if self.state == State::HandingOver {
             return;
         }
+        if self.intent.is_none() && reason == HandoffReason::CallerAsked {
+            self.intent = self.flow.intents.iter().find(|(_, spec)| spec.person).map(|(name, _)| name.clone());
+        }
         let own = self.intent.as_ref().map(|intent| format!("{intent}.transfer"));
         match own.filter(|name| self.flow.wording.has(name)) {
             Some(name) => self.say(&name),
