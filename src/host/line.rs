@@ -12,7 +12,7 @@ use crate::channel::wav;
 use crate::config::{Config, ConfigError};
 use crate::dialogue::{Flow, FlowError, Source};
 use crate::speech::asr::{AsrError, PoolOptions, Recognizer, RecognizerPool, Settings, WhisperModel};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Written};
 use crate::understanding::classifier::{
     ClassifierError, Encoder, Head, IntentClassifier, Progress, TrainingReport, train,
 };
@@ -221,7 +221,15 @@ impl Line {
         let length = Duration::from_millis(record.duration.as_millis());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = u64::try_from(now.saturating_sub(length).as_millis()).unwrap_or(u64::MAX);
-        if let Err(error) = self.runtime.block_on(self.store.write_record(record, started)) {
+        let written = self.runtime.block_on(async {
+            let written = self.store.write_record(record, started).await?;
+            // The store answers again: what it did not take before is written now.
+            if matches!(written, Written::Stored) {
+                self.store.flush_spool().await?;
+            }
+            Ok::<_, StoreError>(written)
+        });
+        if let Err(error) = written {
             tracing::error!(%error, call = %record.id, "a call's record could not be kept");
         }
     }

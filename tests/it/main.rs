@@ -11,3 +11,6 @@ mod command_line;
 mod sim;
 
 mod tidy;
+
+#[cfg(feature = "host")]
+mod whole_line;
