@@ -178,7 +178,8 @@ impl Dialogue {
             return;
         }
         if self.intent.is_none() && reason == HandoffReason::CallerAsked {
-            self.intent = self.flow.intents.iter().find(|(_, spec)| spec.person).map(|(name, _)| name.clone());
+            self.intent =
+                self.flow.intents.iter().find(|(_, spec)| spec.person).map(|(name, _)| name.clone());
         }
         let own = self.intent.as_ref().map(|intent| format!("{intent}.transfer"));
         match own.filter(|name| self.flow.wording.has(name)) {
