@@ -3,6 +3,8 @@
 //! `cargo bench --bench classify`. What needs the sentence encoder is left out, with a word, where
 //! `models/cache/all-MiniLM-L6-v2` is missing.
 
+#![expect(clippy::print_stderr, reason = "a bench that is skipped says so")]
+
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;

@@ -3,6 +3,8 @@
 //! Needs `models/starter-en.bin` (or another GGML file in `$ATTENDANT_SPEECH_MODEL`); without it a
 //! stand-in of random weights shows that the bench runs, and no figure means anything.
 
+#![expect(clippy::print_stderr, reason = "a bench says what it skips, and prints its tables")]
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -45,13 +45,13 @@ fn pick<'a>(random: &mut SplitMix64, from: &[&'a str]) -> &'a str {
 fn caller(seed: u64) -> String {
     let mut random = SplitMix64::new(seed);
     let mut script = String::from("call ani=5550100 dnis=800\n");
-    if random.next_u64() % 2 == 0 {
+    if random.next_u64().is_multiple_of(2) {
         script +=
             "given order_by_number 451288 number=451288 item=lamp status=shipped expected_on=2026-05-04\n";
         script += "given open_orders_by_ani 5550100 number=451288 item=lamp placed_on=2026-05-01\n";
     }
     for _ in 0..random.next_u64() % 12 {
-        if random.next_u64() % 4 == 0 {
+        if random.next_u64().is_multiple_of(4) {
             script += &format!("barge {}ms ", random.next_u64() % 3000);
         }
         match random.next_u64() % 12 {
@@ -64,7 +64,7 @@ fn caller(seed: u64) -> String {
                 let part = pick(&mut random, &["asr", "nlu", "store", "transfer"]);
                 script += &format!("fault {part} {}\n", pick(&mut random, FAULTS));
             }
-            6 if random.next_u64() % 4 == 0 => script += "hangup\n",
+            6 if random.next_u64().is_multiple_of(4) => script += "hangup\n",
             _ => {
                 let confidence = (random.next_u64() % 100) as f32 / 100.0;
                 let intent = pick(

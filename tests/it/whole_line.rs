@@ -14,6 +14,7 @@ use attendant::host::session::{Arrival, Session};
 use attendant::host::text::{TextCaller, TextEngines, Typed};
 
 /// The line with a store of its own; `None` with a word where its models have not been fetched.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn line(store: &Path) -> Option<Line> {
     std::env::set_current_dir(env!("CARGO_MANIFEST_DIR")).expect("the checkout is there");
     let config = Config::load(None, std::iter::empty(), &[]).expect("settings");
