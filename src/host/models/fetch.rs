@@ -20,9 +20,6 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Copied at a time, and the grain of the progress.
 const CHUNK: usize = 64 * 1024;
 
-/// Where the index of Python packages is, unless `PIP_INDEX_URL` says otherwise.
-const PYTHON_INDEX: &str = "https://pypi.org/simple";
-
 /// Fetches `files` of a model from one source and installs each under its name in `folder`.
 ///
 /// # Errors
@@ -169,11 +166,14 @@ fn fetch_wheel(
     if let Ok(archive) = with_pip {
         return Ok(archive);
     }
-    let index = std::env::var("PIP_INDEX_URL").unwrap_or_else(|_| PYTHON_INDEX.to_owned());
-    index_download(&index, wheel, version, into, progress).map_err(|direct| {
-        let pip = with_pip.err().unwrap_or_default();
-        format!("with pip: {pip}; from {index}: {direct}")
-    })
+    let pip = with_pip.err().unwrap_or_default();
+    let Ok(index) = std::env::var("PIP_INDEX_URL") else {
+        return Err(format!(
+            "with pip: {pip}; install python3-pip, or name a package index in PIP_INDEX_URL"
+        ));
+    };
+    index_download(&index, wheel, version, into, progress)
+        .map_err(|direct| format!("with pip: {pip}; from {index}: {direct}"))
 }
 
 fn pip_download(wheel: &str, version: &str, into: &Path) -> Result<PathBuf, String> {
