@@ -6,7 +6,7 @@
 
 use crate::call::Expect;
 
-/// What words that were not expected cost, in nats of logit (2.0 makes a word 7.4 times less likely).
+/// What words that were not expected cost, in nats of logit (1.0 makes a word 2.7 times less likely).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bias {
     /// After a question for a number.
@@ -18,7 +18,7 @@ pub struct Bias {
 impl Default for Bias {
     /// Figures: `docs/asr.md`.
     fn default() -> Bias {
-        Bias { digits: 2.0, yes_no: 2.0 }
+        Bias { digits: 1.0, yes_no: 1.0 }
     }
 }
 

@@ -15,8 +15,8 @@ pub struct Guards {
     pub min_level_dbfs: f32,
     /// Above this probability of no speech nothing was said. Whisper's own default is 0.6.
     pub max_no_speech: f32,
-    /// Below this geometric mean of the tokens' probabilities a hypothesis is a guess. Whisper's own
-    /// default of -1 nat is 0.37.
+    /// Below this geometric mean of the tokens' probabilities the best hypothesis is a guess, and all
+    /// others with it. Whisper's own default of -1 nat is 0.37.
     pub min_confidence: f32,
     /// Words that can be said in any time at all.
     pub base_words: f32,
@@ -30,7 +30,7 @@ impl Default for Guards {
         Guards {
             min_level_dbfs: -60.0,
             max_no_speech: 0.6,
-            min_confidence: 0.3,
+            min_confidence: 0.45,
             base_words: 2.0,
             max_words_per_s: 7.0,
         }
@@ -43,11 +43,16 @@ impl Guards {
         level_dbfs(pcm) >= self.min_level_dbfs
     }
 
-    /// Whether a text of that confidence, said in that time, is believable.
-    pub(super) fn believes(&self, text: &str, confidence: f32, spoken: Duration) -> bool {
+    /// Whether so sure a best hypothesis says anything.
+    pub(super) fn is_sure_enough(&self, confidence: f32) -> bool {
+        confidence >= self.min_confidence
+    }
+
+    /// Whether a text can have been said in that time.
+    pub(super) fn is_sayable(&self, text: &str, spoken: Duration) -> bool {
         let words = text.split_whitespace().count() as f32;
         let most = self.base_words + self.max_words_per_s * spoken.as_secs_f32();
-        confidence >= self.min_confidence && (1.0..=most).contains(&words)
+        (1.0..=most).contains(&words)
     }
 }
 
@@ -83,16 +88,17 @@ mod tests {
     fn nobody_says_ten_words_in_half_a_second() {
         let guards = Guards::default();
         let half_second = Duration::from_millis(500);
-        assert!(guards.believes("i don't know", 0.9, half_second));
-        assert!(!guards.believes("thank you for watching and see you next time", 0.9, half_second));
-        assert!(guards.believes("four five one two eight eight", 0.9, Duration::from_secs(1)));
+        assert!(guards.is_sayable("i don't know", half_second));
+        assert!(!guards.is_sayable("thank you for watching and see you next time", half_second));
+        assert!(guards.is_sayable("four five one two eight eight", Duration::from_secs(1)));
+        assert!(!guards.is_sayable("", Duration::from_secs(1)));
     }
 
     #[test]
-    fn a_guess_and_an_empty_text_are_not_believed() {
+    fn a_guess_is_not_believed() {
         let guards = Guards::default();
-        assert!(!guards.believes("yes", 0.1, Duration::from_secs(1)));
-        assert!(!guards.believes("yes", f32::NAN, Duration::from_secs(1)));
-        assert!(!guards.believes("", 1.0, Duration::from_secs(1)));
+        assert!(guards.is_sure_enough(0.9));
+        assert!(!guards.is_sure_enough(0.1));
+        assert!(!guards.is_sure_enough(f32::NAN));
     }
 }

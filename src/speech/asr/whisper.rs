@@ -53,7 +53,7 @@ impl Default for Settings {
     /// Figures: `docs/asr.md`.
     fn default() -> Settings {
         Settings {
-            context_margin: 32,
+            context_margin: 16,
             search: SearchOptions::default(),
             guards: Guards::default(),
             bias: Bias::default(),
@@ -223,7 +223,12 @@ impl Recognizer for WhisperRecognizer {
         }
         let mut recognition = whole.unwrap_or_default();
         let spoken = spoken_time(utterance);
-        recognition.hypotheses.retain(|h| guards.believes(h.text.expose(), h.confidence, spoken));
+        recognition.hypotheses.retain(|h| guards.is_sayable(h.text.expose(), spoken));
+        // The alternatives of a good guess help whoever knows what an order number looks like; those of a
+        // bad one are noise.
+        if !recognition.best().is_some_and(|best| guards.is_sure_enough(best.confidence)) {
+            recognition.hypotheses.clear();
+        }
         Ok(recognition)
     }
 }

@@ -77,11 +77,10 @@ fn inventions_are_refused() {
     // Nine words in a third of a second.
     let chatter = model(&StandIn::saying("thank you for watching and see you next time"));
     assert_eq!(texts(&hear(&chatter, &hum(5_000), &Expect::Open)), [""; 0]);
-    // All words alike likely.
+    // Four words alike likely: none was heard.
     let mumble =
-        model(&StandIn::saying("yes").or(0, "no", 18.0).or(0, "hm", 18.0).or(0, "so", 18.0).or(1, "x", 25.0));
-    let heard = hear(&mumble, &hum(16_000), &Expect::Open);
-    assert!(heard.hypotheses.iter().all(|h| h.confidence >= 0.3), "{heard:?}");
+        model(&StandIn::saying("yes").or(0, "no", 18.0).or(0, "hm", 18.0).or(0, "so", 18.0).or(1, "x", 18.0));
+    assert_eq!(texts(&hear(&mumble, &hum(16_000), &Expect::Open)), [""; 0]);
 }
 
 #[test]
