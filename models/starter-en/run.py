@@ -36,8 +36,9 @@ def main():
     a, more = parser.parse_known_args()
     work = ["--work", a.work]
     os.makedirs(a.work, exist_ok=True)
-    if not os.path.exists(os.path.join(a.work, "validation", "unseen.tsv")):
-        step("synth.py", *work, "--validation")
+    for name in ("validation", "test"):
+        if not os.path.exists(os.path.join(a.work, name, "unseen.tsv")):
+            step("synth.py", *work, "--held-out", name)
     if not os.path.exists(os.path.join(a.work, "validation", "people.tsv")):
         step("people.py", *work, "--speech", a.speech)
     makers = [subprocess.Popen(
@@ -63,7 +64,7 @@ def main():
             maker.terminate()
     if os.path.exists(os.path.join(a.work, "best.pt")):
         step("export.py", *work, "--out", a.out)
-        step("evaluate.py", *work)
+        step("evaluate.py", *work, "--set", "test")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ of files, NAME.pcm (16-bit samples end to end) and NAME.tsv (offset, samples, ca
 the .tsv appears last, so that training may pick chunks up while they are being written.
 
     python synth.py --work DIR --chunks 40        training chunks, until there are 40
-    python synth.py --work DIR --validation       the held-out sets
+    python synth.py --work DIR --held-out test    the held-out sets
 """
 
 import argparse
@@ -253,7 +253,7 @@ class Studio:
         writer.close()
 
 
-def validation(folder, seed=77, count=220):
+def held_out(folder, seed, count):
     """Held-out sentences in trained voices, and the voices kept wholly out of training."""
     studio = Studio(seed)
     r = studio.r
@@ -289,10 +289,11 @@ def main():
     parser.add_argument("--size", type=int, default=1200, help="utterances in a chunk")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--part", default="0/1", help="this process's share of the chunks, as INDEX/COUNT")
-    parser.add_argument("--validation", action="store_true")
+    parser.add_argument("--held-out", metavar="NAME",
+                        help="make a held-out set instead: validation, or test (larger, other sentences)")
     a = parser.parse_args()
-    if a.validation:
-        validation(os.path.join(a.work, "validation"))
+    if a.held_out:
+        held_out(os.path.join(a.work, a.held_out), *{"validation": (77, 220), "test": (177, 600)}[a.held_out])
         return
     index, parts = map(int, a.part.split("/"))
     folder, studio = os.path.join(a.work, "corpus"), None

@@ -206,14 +206,17 @@ def digit_string(r, n):
     plain = r.random() < 0.6
     style = r.choices(["zero", "oh", "mixed", "nought"], [5, 5, 1, 0.5])[0]
     pairs = r.random() < 0.12
-    out, i = [], 0
+    # The same digit twice running is where a decoder loses its place: more of it than chance gives.
+    again = 0.35 if r.random() < 0.35 else 0.0
+    out, i, d = [], 0, None
     while i < n:
         x = r.random()
         if pairs and i + 2 <= n:
             out.append(two_figures(r) if x < 0.85 else f"{zero(r, style)} {r.choice(DIGITS[1:])}")
             i += 2
             continue
-        d = r.choice(DIGITS)
+        if d is None or r.random() >= again:
+            d = r.choice(DIGITS)
         d = zero(r, style) if d == "zero" else d
         if not plain and x < 0.09 and i + 2 <= n:
             out.append("double " + d)
