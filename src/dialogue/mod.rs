@@ -379,7 +379,15 @@ impl Dialogue {
                 self.decided("confirm", format!("{intent}: {why}"));
                 self.confirm_intent(intent, best);
             }
-            (Decision::Accept | Decision::Confirm | Decision::Reject, _) => self.no_match(&why),
+            (Decision::Accept | Decision::Confirm | Decision::Reject, _) => {
+                match self.intent_by_value(best) {
+                    Some(intent) if may_confirm => {
+                        self.decided("confirm", format!("{intent}, for the value in it: {why}"));
+                        self.confirm_intent(intent, best);
+                    }
+                    Some(_) | None => self.no_match(&why),
+                }
+            }
         }
     }
 
@@ -399,6 +407,15 @@ impl Dialogue {
         intent: &IntentName,
     ) {
         let said = answer(best.text.expose());
+        // Whoever answers the next question has said yes to this one.
+        let filled = self.slots.len();
+        if said.as_ref().is_none_or(|s| s.answer != Answer::No) {
+            self.fill_from(intent, best);
+        }
+        if self.slots.len() > filled {
+            self.decided("confirmed", format!("{intent}, by a value for it"));
+            return self.take_intent(intent.clone(), None);
+        }
         match said.as_ref().map(|s| (s.answer, s.whole)) {
             Some((Answer::Yes, _)) => {
                 self.decided("confirmed", intent.to_string());

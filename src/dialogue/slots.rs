@@ -48,6 +48,17 @@ impl Dialogue {
         self.slots.extend(found);
     }
 
+    /// A bare value ("four five one two …") says what it is about, where just one intent is answered by it.
+    pub(super) fn intent_by_value(&self, heard: &Hypothesis) -> Option<IntentName> {
+        let holds =
+            |entity: &EntitySpec| !entities(heard.text.expose(), std::slice::from_ref(entity)).is_empty();
+        let mut answered_by_it = self.flow.intents.iter().filter(|(_, spec)| {
+            spec.fulfil.is_some() && spec.slot.iter().filter_map(|slot| self.entity(slot)).any(holds)
+        });
+        let (name, _) = answered_by_it.next()?;
+        answered_by_it.next().is_none().then(|| name.clone())
+    }
+
     /// Asks for the first empty slot; with none left, answers.
     pub(super) fn next_slot(&mut self) {
         let Some(spec) = self.spec() else { return self.purpose_not_understood() };

@@ -72,7 +72,7 @@ impl Classifier for IntentClassifier {
         for hypothesis in hypotheses.iter().take(MAX_HYPOTHESES) {
             let sentence = mask_numbers(hypothesis.text.expose());
             if !sentence.is_empty() {
-                *weights.entry(sentence).or_default() += hypothesis.confidence.clamp(0.01, 1.0);
+                *weights.entry(sentence).or_default() += likelihood(hypothesis);
             }
         }
         let intents = self.head.intents();
@@ -92,6 +92,15 @@ impl Classifier for IntentClassifier {
         }
         Ok(interpretation(intents, probabilities, out_of_scope))
     }
+}
+
+/// How likely the whole sentence is beside the others, unnormalised: the confidence is the mean of its
+/// words' probabilities, and a sentence is right only if all of its words are. Several poor alternatives
+/// must not outvote one good hypothesis.
+fn likelihood(hypothesis: &Hypothesis) -> f32 {
+    let words = hypothesis.text.expose().split_whitespace().count();
+    let words = i32::try_from(words).unwrap_or(i32::MAX);
+    hypothesis.confidence.clamp(0.01, 1.0).powi(words).max(f32::MIN_POSITIVE)
 }
 
 fn interpretation(
@@ -133,6 +142,15 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn poor_alternatives_do_not_outvote_a_good_hypothesis() {
+        let said = |text: &str, confidence| Hypothesis { text: text.into(), confidence };
+        let good = likelihood(&said("i have a question about my bill", 0.85));
+        let poor = likelihood(&said("i have a question about my order", 0.6));
+        assert!(good > 4.0 * poor, "{good} {poor}");
+        assert!(likelihood(&said(&"so ".repeat(1000), 0.01)) > 0.0, "no weight vanishes");
+    }
 
     #[test]
     fn the_cache_is_bounded_and_forgets_the_oldest() {
