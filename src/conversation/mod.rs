@@ -41,7 +41,7 @@ const SPECULATE_AFTER: Duration = Duration::from_millis(200);
 
 /// Voice that it takes to be an utterance rather than a click; also the time to stop a prompt, which
 /// must stay under 100 ms.
-const MIN_SPEECH: Duration = Duration::from_millis(80);
+const MIN_SPEECH: Duration = Duration::from_millis(60);
 
 /// One caller's call, from arrival to its record.
 pub struct Conversation {
