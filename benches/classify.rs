@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use attendant::call::Hypothesis;
-use attendant::understanding::classifier::{Classifier, Encoder, IntentClassifier, train};
+use attendant::understanding::classifier::{Classifier, Encoder, IntentClassifier, TrainingOptions, train};
 use attendant::understanding::{EntitySpec, TrainingFile, TrainingSet, answer, digits, entities};
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -56,11 +56,11 @@ fn engines(c: &mut Criterion) {
     c.bench_function("encode, 10 words", |b| {
         b.iter(|| encoder.embed(&[black_box(SENTENCE)], &mut |_| {}).expect("a vector"));
     });
-    let set = demo_set();
+    let (set, options) = (demo_set(), TrainingOptions { seed: 1 });
     c.benchmark_group("train").sample_size(10).bench_function("demo set", |b| {
-        b.iter(|| train(&set, Some(&encoder), 1, &mut |_| {}).expect("a head"));
+        b.iter(|| train(&set, Some(&encoder), &options, &mut |_| {}).expect("a head"));
     });
-    let (head, _) = train(&set, Some(&encoder), 1, &mut |_| {}).expect("a head");
+    let head = train(&set, Some(&encoder), &options, &mut |_| {}).expect("a head").head;
     let classifier = IntentClassifier::new(head, Some(encoder)).expect("the same encoder");
     for alternatives in [1, 3] {
         let mut n = 0;

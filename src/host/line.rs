@@ -14,7 +14,8 @@ use crate::dialogue::{Flow, FlowError, Source};
 use crate::speech::asr::{AsrError, PoolOptions, Recognizer, RecognizerPool, Settings, WhisperModel};
 use crate::store::{Store, StoreError, Written};
 use crate::understanding::classifier::{
-    ClassifierError, Encoder, Head, IntentClassifier, Progress, TrainingReport, train,
+    ClassifierError, Encoder, Head, IntentClassifier, Progress, Trained, TrainingOptions, TrainingReport,
+    train,
 };
 use crate::understanding::{TrainingFile, TrainingFileError, TrainingSet, TrainingSetError};
 use crate::voice::{
@@ -161,6 +162,11 @@ pub fn open_encoder(config: &Config) -> Result<Option<Encoder>, LineError> {
     }
 }
 
+/// How the line's own head is trained.
+pub fn training_options() -> TrainingOptions {
+    TrainingOptions { seed: TRAINING_SEED }
+}
+
 /// Trains the head from `intents/` and keeps it with its report.
 ///
 /// # Errors
@@ -171,7 +177,7 @@ pub fn train_head(
 ) -> Result<(TrainingReport, PathBuf), LineError> {
     let set = training_set(&read_sources(&config.path("intents"))?)?;
     let encoder = open_encoder(config)?;
-    let (head, report) = train(&set, encoder.as_ref(), TRAINING_SEED, progress)?;
+    let Trained { head, report, .. } = train(&set, encoder.as_ref(), &training_options(), progress)?;
     let folder = head_folder(config);
     head.save(&folder, &report)?;
     Ok((report, folder))
@@ -245,7 +251,7 @@ fn open_classifier(
     let head = match Head::load(&folder, &set.fingerprint(), encoder.as_ref()) {
         Ok(head) => head,
         Err(ClassifierError::Stale { .. } | ClassifierError::Head { .. }) => {
-            let (head, report) = train(set, encoder.as_ref(), TRAINING_SEED, progress)?;
+            let Trained { head, report, .. } = train(set, encoder.as_ref(), &training_options(), progress)?;
             head.save(&folder, &report)?;
             head
         }

@@ -85,7 +85,7 @@ impl TrainingSet {
         check_duplicates(&files)?;
         let mut set = TrainingSet { intents: Vec::new(), sentences: Vec::new(), negatives: Vec::new() };
         for file in files {
-            let texts = distinct(&file);
+            let texts = distinct(file.examples.iter().map(|e| mask_numbers(&e.text)));
             if file.intent.as_str() == OUT_OF_SCOPE {
                 set.negatives = texts;
                 continue;
@@ -97,10 +97,42 @@ impl TrainingSet {
             set.intents.push(file.intent);
             set.sentences.extend(texts.into_iter().map(|t| (t, index)));
         }
-        if set.intents.len() < 2 {
-            return Err(TrainingSetError::TooFewIntents { found: set.intents.len() });
+        set.checked()
+    }
+
+    /// A set from sentences in memory, each with its intent, and from those of no intent. A sentence that
+    /// comes again for the same intent counts once; one that stands in two intents stays in both, as
+    /// public sets have them.
+    ///
+    /// # Errors
+    /// Where an intent has fewer than [`MIN_EXAMPLES`] sentences or there are fewer than two intents.
+    pub fn from_sentences(
+        sentences: impl IntoIterator<Item = (IntentName, String)>,
+        negatives: impl IntoIterator<Item = String>,
+    ) -> Result<TrainingSet, TrainingSetError> {
+        let mut by_intent: BTreeMap<IntentName, Vec<String>> = BTreeMap::new();
+        for (intent, text) in sentences {
+            by_intent.entry(intent).or_default().push(text);
         }
-        Ok(set)
+        let mut set = TrainingSet { intents: Vec::new(), sentences: Vec::new(), negatives: Vec::new() };
+        set.negatives = distinct(negatives.into_iter().map(|t| mask_numbers(&t)));
+        for (intent, texts) in by_intent {
+            if texts.len() < MIN_EXAMPLES {
+                return Err(TrainingSetError::TooFew { path: intent.to_string(), found: texts.len() });
+            }
+            let index = set.intents.len();
+            set.intents.push(intent);
+            set.sentences
+                .extend(distinct(texts.iter().map(|t| mask_numbers(t))).into_iter().map(|t| (t, index)));
+        }
+        set.checked()
+    }
+
+    fn checked(self) -> Result<TrainingSet, TrainingSetError> {
+        if self.intents.len() < 2 {
+            return Err(TrainingSetError::TooFewIntents { found: self.intents.len() });
+        }
+        Ok(self)
     }
 
     /// The intents, sorted by name, out of scope not among them.
@@ -142,10 +174,11 @@ impl TrainingSet {
     }
 }
 
-/// The sentences of a file as the classifier sees them; those that differ only in a number are one.
-fn distinct(file: &TrainingFile) -> Vec<String> {
+/// Sentences as the classifier sees them; those that differ only in a number are one, and those without a
+/// word are none.
+fn distinct(sentences: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
-    file.examples.iter().map(|e| mask_numbers(&e.text)).filter(|t| seen.insert(t.clone())).collect()
+    sentences.filter(|t| !t.is_empty() && seen.insert(t.clone())).collect()
 }
 
 fn check_duplicates(files: &[TrainingFile]) -> Result<(), TrainingSetError> {
@@ -198,6 +231,19 @@ mod tests {
         assert_eq!(names, ["a", "b"]);
         assert_eq!(set.sentences()[0], ("one a".to_owned(), 0));
         assert_eq!(set.negatives(), ["nice weather"]);
+    }
+
+    #[test]
+    fn sentences_in_memory_make_the_same_set_as_files() {
+        let name = |n: &str| n.parse::<IntentName>().expect("a name");
+        let listed = B.iter().map(|t| (name("b"), *t)).chain(A.iter().map(|t| (name("a"), *t)));
+        let owned: Vec<(IntentName, String)> = listed.map(|(i, t)| (i, t.to_uppercase())).collect();
+        let again = owned[0].clone();
+        let set = TrainingSet::from_sentences(owned.into_iter().chain([again]), ["Nice!".to_owned()]);
+        let files = vec![file("a", &A), file("b", &B), file("out_of_scope", &["nice"])];
+        assert_eq!(set, TrainingSet::from_files(files));
+        let few = TrainingSet::from_sentences([(name("a"), "x".to_owned())], []);
+        assert_eq!(few, Err(TrainingSetError::TooFew { path: "a".to_owned(), found: 1 }));
     }
 
     #[test]

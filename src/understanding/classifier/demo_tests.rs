@@ -90,7 +90,8 @@ const ELSEWHERE: &[&str] = &[
 #[test]
 fn the_demo_line_understands_its_callers() {
     let Some(encoder) = encoder() else { return };
-    let (head, report) = train(&demo_set(), Some(&encoder), 1, &mut |_| {}).unwrap();
+    let options = TrainingOptions { seed: 1 };
+    let Trained { head, report, .. } = train(&demo_set(), Some(&encoder), &options, &mut |_| {}).unwrap();
     println!("{report}");
     let classifier = IntentClassifier::new(head, Some(encoder)).unwrap();
     let mut wrong = Vec::new();
@@ -148,7 +149,7 @@ fn public_sentences_are_understood_too() {
     else {
         return;
     };
-    let (head, _) = train(&demo_set(), Some(&encoder), 1, &mut |_| {}).unwrap();
+    let head = train(&demo_set(), Some(&encoder), &TrainingOptions { seed: 1 }, &mut |_| {}).unwrap().head;
     let classifier = IntentClassifier::new(head, Some(encoder)).unwrap();
     let (mut known, mut right, mut kept) = (0, 0, 0);
     for (text, label) in &shop {

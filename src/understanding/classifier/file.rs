@@ -1,5 +1,5 @@
-//! A head on disk: `head.safetensors` for the numbers, `head.json` for what they mean, and
-//! `report.json` and `report.txt` for readers.
+//! A head on disk: `head.safetensors` for the numbers, `head.json` for what they mean, `examples.json`
+//! for the sentences that it compares with, and `report.json` and `report.txt` for readers.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,14 +12,15 @@ use super::ClassifierError;
 use super::calibration::Gate;
 use super::encoder::Encoder;
 use super::fit::Linear;
-use super::head::{Head, HeadMeta, Model};
+use super::head::{Examples, Head, HeadMeta, Model};
 use super::report::TrainingReport;
 
 /// Grows with every change of the files or of the features.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 const TENSORS: &str = "head.safetensors";
 const DESCRIPTION: &str = "head.json";
+const EXAMPLES: &str = "examples.json";
 
 #[derive(Serialize, Deserialize)]
 struct Description {
@@ -67,6 +68,7 @@ impl Head {
         fs::rename(&part, dir.join(TENSORS)).map_err(|e| fail(TENSORS, e.to_string()))?;
         write("report.txt", report.to_string().as_bytes())?;
         write("report.json", json(report)?.as_bytes())?;
+        write(EXAMPLES, json(&self.examples)?.as_bytes())?;
         let description =
             Description { meta: self.meta.clone(), temperature: self.temperature, gate: self.gate.clone() };
         write(DESCRIPTION, json(&description)?.as_bytes())
@@ -96,7 +98,9 @@ impl Head {
         };
         let linear = Linear { weight: take("weight")?, bias: take("bias")? };
         let model = Model { linear, examples: take("examples")?, negatives };
-        let head = Head { meta, model, temperature, gate };
+        let text = fs::read_to_string(dir.join(EXAMPLES)).map_err(|e| fail(EXAMPLES, e.to_string()))?;
+        let examples: Examples = serde_json::from_str(&text).map_err(|e| fail(EXAMPLES, e.to_string()))?;
+        let head = Head { meta, model, temperature, gate, examples };
         head.check_shapes().map_err(|why| fail(TENSORS, why))?;
         Ok(head)
     }
@@ -110,6 +114,13 @@ impl Head {
             (dims(&self.model.linear.weight), vec![classes, length]),
             (dims(&self.model.linear.bias), vec![classes]),
         ];
+        let negatives = self.model.negatives.as_ref().map_or(Ok(0), |n| n.dim(0));
+        let vectors =
+            self.model.examples.dim(0).and_then(|n| Ok(n + negatives?)).map_err(|e| e.to_string())?;
+        let Examples { sentences, labels } = &self.examples;
+        if sentences.len() != vectors || labels.len() != vectors {
+            return Err(format!("expected {vectors} examples, {EXAMPLES} has {}", sentences.len()));
+        }
         match wanted.into_iter().find(|(got, expected)| got != expected) {
             Some((got, expected)) => Err(format!("expected a tensor of shape {expected:?}, got {got:?}")),
             None => Ok(()),

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::call::IntentName;
+use crate::call::{IntentName, IntentScore, Interpretation};
 
 use super::ClassifierError;
 use super::calibration::{Gate, Signals, log_sum_exp, probabilities};
@@ -19,6 +19,28 @@ pub struct Head {
     pub(super) model: Model,
     pub(super) temperature: f32,
     pub(super) gate: Gate,
+    pub(super) examples: Examples,
+}
+
+/// The sentences that a head was trained from, in the order of their vectors: those of the intents, then
+/// the negatives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Examples {
+    /// As the classifier sees them.
+    pub(super) sentences: Vec<String>,
+    /// Index of each one's intent; the number of intents for a negative.
+    pub(super) labels: Vec<usize>,
+}
+
+/// A sentence of the training files that is like another one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// The sentence, as the classifier sees it.
+    pub sentence: String,
+    /// Its intent; `None` for one out of scope.
+    pub intent: Option<IntentName>,
+    /// Cosine of the two sentences' vectors, -1 to 1.
+    pub similarity: f32,
 }
 
 /// What a head knows about itself.
@@ -84,6 +106,37 @@ impl Head {
         &self.meta.fingerprint
     }
 
+    /// The `count` examples most like each sentence, the most like first.
+    pub(super) fn nearest(
+        &self,
+        all: &[&Features],
+        count: usize,
+    ) -> Result<Vec<Vec<Neighbour>>, ClassifierError> {
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let references: Vec<f32> = all.iter().flat_map(|f| reference(f)).collect();
+        let shape = (all.len(), references.len() / all.len());
+        let references = Tensor::from_vec(references, shape, &Device::Cpu)?;
+        let mut cosines: Vec<Vec<f32>> = references.matmul(&self.model.examples.t()?)?.to_vec2()?;
+        if let Some(negatives) = &self.model.negatives {
+            let more: Vec<Vec<f32>> = references.matmul(&negatives.t()?)?.to_vec2()?;
+            cosines.iter_mut().zip(more).for_each(|(row, more)| row.extend(more));
+        }
+        Ok(cosines.into_iter().map(|row| self.neighbours(&row, count)).collect())
+    }
+
+    fn neighbours(&self, cosines: &[f32], count: usize) -> Vec<Neighbour> {
+        let mut order: Vec<usize> = (0..cosines.len()).collect();
+        order.sort_by(|&a, &b| cosines[b].total_cmp(&cosines[a]));
+        let neighbour = |i: usize| Neighbour {
+            sentence: self.examples.sentences[i].clone(),
+            intent: self.meta.intents.get(self.examples.labels[i]).cloned(),
+            similarity: cosines[i],
+        };
+        order.into_iter().take(count).map(neighbour).collect()
+    }
+
     pub(super) fn score(&self, all: &[&Features]) -> Result<Vec<Scored>, ClassifierError> {
         let raw = self.model.raw(all, self.meta.width, self.meta.intents.len())?;
         let scored = |r: Raw| Scored {
@@ -126,6 +179,18 @@ impl Model {
         };
         Ok(logits.into_iter().enumerate().map(raw).collect())
     }
+}
+
+/// The intents with their probabilities, the likeliest first.
+pub(super) fn ranked(intents: &[IntentName], probabilities: Vec<f32>, out_of_scope: f32) -> Interpretation {
+    let mut ranked: Vec<IntentScore> = intents
+        .iter()
+        .zip(probabilities)
+        .map(|(intent, probability)| IntentScore { intent: intent.clone(), probability })
+        .collect();
+    // A stable sort: equal ones stay in the order of their names.
+    ranked.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    Interpretation { ranked, out_of_scope: out_of_scope.clamp(0.0, 1.0) }
 }
 
 /// Mean cosine of each row of `to` with its [`NEAREST`] rows of `among`; all have unit length.

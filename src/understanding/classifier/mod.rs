@@ -1,7 +1,8 @@
 //! The intent classifier: encoder and n-grams into one head, in candle. Blocking compute.
 //!
-//! [`train`] makes a [`Head`] from a training set; [`IntentClassifier`] uses it. Never touches a socket
-//! or a clock.
+//! [`train`] makes a [`Head`] from a training set, and says how sentences that it held back came out;
+//! [`IntentClassifier`] uses it, for calls ([`Classifier`]) and for tools ([`IntentClassifier::explain`]).
+//! Never touches a socket or a clock.
 
 mod calibration;
 mod encoder;
@@ -18,10 +19,10 @@ mod train;
 use crate::call::{Hypothesis, Interpretation};
 
 pub use encoder::Encoder;
-pub use head::Head;
+pub use head::{Head, Neighbour};
 pub use report::{Confusion, IntentReport, TrainingReport};
-pub use service::IntentClassifier;
-pub use train::{Progress, train};
+pub use service::{Explanation, IntentClassifier};
+pub use train::{HeldOut, Progress, Trained, TrainingOptions, train};
 
 /// Why a sentence could not be classified, or a head not be trained or loaded.
 #[derive(Debug, thiserror::Error)]

@@ -3,18 +3,29 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use crate::call::{Hypothesis, IntentScore, Interpretation};
+use crate::call::{Hypothesis, Interpretation};
 use crate::understanding::mask_numbers;
 
 use super::encoder::Encoder;
 use super::features::features;
-use super::head::{Head, Scored};
+use super::head::{Head, Neighbour, Scored, ranked};
 use super::{Classifier, ClassifierError};
 
 /// Hypotheses that are looked at: what stands further down has next to no weight.
 const MAX_HYPOTHESES: usize = 5;
 /// Sentences whose scores are kept. Callers say the same few things; a score is under 100 bytes.
 const CACHED: usize = 512;
+
+/// What the classifier makes of one sentence, and what it is like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The sentence as the classifier sees it: normalised, long numbers masked.
+    pub sentence: String,
+    /// The intents with calibrated probabilities, and the score of being out of scope.
+    pub interpretation: Interpretation,
+    /// The training examples most like it, the most like first.
+    pub nearest: Vec<Neighbour>,
+}
 
 /// A head with its encoder. Shared by all calls.
 pub struct IntentClassifier {
@@ -42,6 +53,40 @@ impl IntentClassifier {
     /// The head in use.
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// What each text means by itself, with the `nearest` examples most like it. Nothing is cached: this
+    /// is for tools, which ask many sentences once. `progress` gets the number encoded so far.
+    ///
+    /// # Errors
+    /// Only for faults of the engine.
+    pub fn explain(
+        &self,
+        texts: &[&str],
+        nearest: usize,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Explanation>, ClassifierError> {
+        let sentences: Vec<String> = texts.iter().map(|t| mask_numbers(t)).collect();
+        let spoken: Vec<&str> = sentences.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
+        let features = features(&spoken, self.encoder.as_ref(), progress)?;
+        let features: Vec<_> = features.iter().collect();
+        let scored = self.head.score(&features)?;
+        let mut found = scored.into_iter().zip(self.head.nearest(&features, nearest)?);
+        let explained = |sentence: String| {
+            let (scored, nearest) = if sentence.is_empty() { None } else { found.next() }
+                .unwrap_or_else(|| (self.nothing(), vec![]));
+            let interpretation = ranked(self.head.intents(), scored.probabilities, scored.out_of_scope);
+            Explanation { sentence, interpretation, nearest }
+        };
+        Ok(sentences.into_iter().map(explained).collect())
+    }
+
+    /// What is said of nothing: every intent alike, and none.
+    fn nothing(&self) -> Scored {
+        let count = self.head.intents().len();
+        #[expect(clippy::cast_precision_loss, reason = "a handful of intents")]
+        let probability = 1.0 / count as f32;
+        Scored { probabilities: vec![probability; count], out_of_scope: 1.0 }
     }
 
     /// Scores of masked, normalised sentences, from the cache where they are there.
@@ -78,9 +123,8 @@ impl Classifier for IntentClassifier {
         let intents = self.head.intents();
         let total: f32 = weights.values().sum();
         if weights.is_empty() {
-            #[expect(clippy::cast_precision_loss, reason = "a handful of intents")]
-            let probability = 1.0 / intents.len() as f32;
-            return Ok(interpretation(self.head.intents(), vec![probability; intents.len()], 1.0));
+            let nothing = self.nothing();
+            return Ok(ranked(intents, nothing.probabilities, nothing.out_of_scope));
         }
         let (sentences, weights): (Vec<String>, Vec<f32>) = weights.into_iter().unzip();
         let mut probabilities = vec![0.0; intents.len()];
@@ -90,7 +134,7 @@ impl Classifier for IntentClassifier {
             out_of_scope += share * scored.out_of_scope;
             probabilities.iter_mut().zip(scored.probabilities).for_each(|(sum, p)| *sum += share * p);
         }
-        Ok(interpretation(intents, probabilities, out_of_scope))
+        Ok(ranked(intents, probabilities, out_of_scope))
     }
 }
 
@@ -101,21 +145,6 @@ fn likelihood(hypothesis: &Hypothesis) -> f32 {
     let words = hypothesis.text.expose().split_whitespace().count();
     let words = i32::try_from(words).unwrap_or(i32::MAX);
     hypothesis.confidence.clamp(0.01, 1.0).powi(words).max(f32::MIN_POSITIVE)
-}
-
-fn interpretation(
-    intents: &[crate::call::IntentName],
-    probabilities: Vec<f32>,
-    out_of_scope: f32,
-) -> Interpretation {
-    let mut ranked: Vec<IntentScore> = intents
-        .iter()
-        .zip(probabilities)
-        .map(|(intent, probability)| IntentScore { intent: intent.clone(), probability })
-        .collect();
-    // A stable sort: equal ones stay in the order of their names.
-    ranked.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    Interpretation { ranked, out_of_scope: out_of_scope.clamp(0.0, 1.0) }
 }
 
 /// The last [`CACHED`] sentences' scores; the oldest goes first.

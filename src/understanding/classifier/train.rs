@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use crate::call::IntentName;
+use crate::call::{IntentName, Interpretation};
 use crate::understanding::TrainingSet;
 
 use super::ClassifierError;
@@ -11,7 +11,7 @@ use super::encoder::Encoder;
 use super::features::{Features, features, reference, rows};
 use super::file::FORMAT;
 use super::fit::Problem;
-use super::head::{Head, HeadMeta, Model, Raw};
+use super::head::{Examples, Head, HeadMeta, Model, Raw, ranked};
 use super::noise::{Random, misheard};
 use super::report::{Confusion, IntentReport, TrainingReport};
 
@@ -44,7 +44,36 @@ pub enum Progress {
     },
 }
 
-/// Trains a head. The same set, encoder and seed give the same bits on one machine. Without an encoder
+/// How to train.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrainingOptions {
+    /// Of the folds and of the slips.
+    pub seed: u64,
+}
+
+/// What a training gives.
+pub struct Trained {
+    /// The head.
+    pub head: Head,
+    /// What cross-validation showed.
+    pub report: TrainingReport,
+    /// Every sentence as a head saw it that had not been trained on it: the intents' sentences in the
+    /// order of the set, then the negatives.
+    pub held_out: Vec<HeldOut>,
+}
+
+/// A sentence of the training set as judged by a head that had not been trained on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldOut {
+    /// The sentence, as the classifier sees it.
+    pub sentence: String,
+    /// Its intent in the files; `None` for one out of scope.
+    pub intent: Option<IntentName>,
+    /// What it was taken for, with calibrated probabilities.
+    pub interpretation: Interpretation,
+}
+
+/// Trains a head. The same set, encoder and options give the same bits on one machine. Without an encoder
 /// the n-grams serve alone, and the report warns.
 ///
 /// # Errors
@@ -52,9 +81,10 @@ pub enum Progress {
 pub fn train(
     set: &TrainingSet,
     encoder: Option<&Encoder>,
-    seed: u64,
+    options: &TrainingOptions,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(Head, TrainingReport), ClassifierError> {
+) -> Result<Trained, ClassifierError> {
+    let seed = options.seed;
     let data = Data::new(set, encoder, seed, progress)?;
     let folds = folds(&data.labels, seed);
     let mut clean: Vec<Option<Raw>> = vec![None; data.labels.len()];
@@ -77,14 +107,14 @@ pub fn train(
     let complete = |raw: Vec<Option<Raw>>| -> Vec<Raw> {
         raw.into_iter().map(|r| r.expect("every sentence is held out once")).collect()
     };
-    let held_out = HeldOut { clean: complete(clean), noisy: complete(noisy), inside: set.sentences().len() };
-    let labels = &data.labels[..held_out.inside];
+    let judged = Judged { clean: complete(clean), noisy: complete(noisy), inside: set.sentences().len() };
+    let labels = &data.labels[..judged.inside];
     // Both copies: the probabilities and the gate meet what a recogniser writes.
-    let logits: Vec<Vec<f32>> = held_out.in_scope().map(|r| r.logits.clone()).collect();
+    let logits: Vec<Vec<f32>> = judged.in_scope().map(|r| r.logits.clone()).collect();
     let temperature = temperature(&logits, &[labels, labels].concat());
-    let inside: Vec<Signals> = held_out.in_scope().map(|r| r.signals).collect();
-    let outside: Vec<Signals> = held_out.out_of_scope().map(|r| r.signals).collect();
-    let gate = Gate::fit(&inside, &inside[..held_out.inside], &outside);
+    let inside: Vec<Signals> = judged.in_scope().map(|r| r.signals).collect();
+    let outside: Vec<Signals> = judged.out_of_scope().map(|r| r.signals).collect();
+    let gate = Gate::fit(&inside, &inside[..judged.inside], &outside);
     let meta = HeadMeta {
         format: FORMAT,
         trained_by: env!("CARGO_PKG_VERSION").to_owned(),
@@ -94,20 +124,41 @@ pub fn train(
         width: data.width,
         intents: set.intents().to_vec(),
     };
-    let head = Head { meta, model, temperature, gate };
-    let report = report(set, &head, &held_out, labels);
-    Ok((head, report))
+    let examples = examples(set);
+    let head = Head { meta, model, temperature, gate, examples };
+    let report = report(set, &head, &judged, labels);
+    let held_out = judged.clean.iter().enumerate().map(|(i, raw)| head.held_out(i, raw)).collect();
+    Ok(Trained { head, report, held_out })
+}
+
+fn examples(set: &TrainingSet) -> Examples {
+    let inside = set.sentences().iter().map(|(text, intent)| (text.clone(), *intent));
+    let outside = set.negatives().iter().map(|text| (text.clone(), set.intents().len()));
+    let (sentences, labels) = inside.chain(outside).unzip();
+    Examples { sentences, labels }
+}
+
+impl Head {
+    /// The example of this index with what a fold's model said of it.
+    fn held_out(&self, index: usize, raw: &Raw) -> HeldOut {
+        let probabilities = probabilities(&raw.logits, self.temperature);
+        HeldOut {
+            sentence: self.examples.sentences[index].clone(),
+            intent: self.meta.intents.get(self.examples.labels[index]).cloned(),
+            interpretation: ranked(&self.meta.intents, probabilities, self.gate.out_of_scope(&raw.signals)),
+        }
+    }
 }
 
 /// What the folds' models said of the sentences that they had not seen.
-struct HeldOut {
+struct Judged {
     clean: Vec<Raw>,
     noisy: Vec<Raw>,
     /// How many of them, the first ones, have an intent.
     inside: usize,
 }
 
-impl HeldOut {
+impl Judged {
     fn in_scope(&self) -> impl Iterator<Item = &Raw> {
         self.clean[..self.inside].iter().chain(&self.noisy[..self.inside])
     }
@@ -190,8 +241,8 @@ fn folds(labels: &[usize], seed: u64) -> Vec<usize> {
     folds
 }
 
-fn report(set: &TrainingSet, head: &Head, held_out: &HeldOut, labels: &[usize]) -> TrainingReport {
-    let (inside, outside) = held_out.clean.split_at(held_out.inside);
+fn report(set: &TrainingSet, head: &Head, judged: &Judged, labels: &[usize]) -> TrainingReport {
+    let (inside, outside) = judged.clean.split_at(judged.inside);
     let at =
         |raw: &[Raw], t: f32| -> Vec<Vec<f32>> { raw.iter().map(|r| probabilities(&r.logits, t)).collect() };
     let calibrated = at(inside, head.temperature);
@@ -199,7 +250,7 @@ fn report(set: &TrainingSet, head: &Head, held_out: &HeldOut, labels: &[usize]) 
     let right =
         |taken: &[(usize, f32)]| taken.iter().zip(labels).filter(|((t, _), label)| t == *label).count();
     let taken = best(&calibrated);
-    let misheard = best(&at(&held_out.noisy[..held_out.inside], head.temperature));
+    let misheard = best(&at(&judged.noisy[..judged.inside], head.temperature));
     let is_out = |r: &&Raw| head.gate.out_of_scope(&r.signals) > 0.5;
     let kept = inside.iter().filter(|r| !is_out(r)).count();
     let caught = outside.iter().filter(is_out).count();

@@ -72,7 +72,8 @@ fn tiny() -> TrainingSet {
 }
 
 fn trained(seed: u64) -> (Head, TrainingReport) {
-    train(&tiny(), None, seed, &mut |_| {}).unwrap()
+    let Trained { head, report, .. } = train(&tiny(), None, &TrainingOptions { seed }, &mut |_| {}).unwrap();
+    (head, report)
 }
 
 fn heard(list: &[(&str, f32)]) -> Vec<Hypothesis> {
@@ -156,6 +157,32 @@ fn a_head_comes_back_from_disk_as_it_was() {
         let list = heard(&[(text, 0.8)]);
         assert_eq!(before.interpret(&list).unwrap(), after.interpret(&list).unwrap());
     }
+}
+
+#[test]
+fn every_sentence_is_judged_by_a_head_that_had_not_seen_it() {
+    let trained = train(&tiny(), None, &TrainingOptions { seed: 1 }, &mut |_| {}).unwrap();
+    let set = tiny();
+    assert_eq!(trained.held_out.len(), set.sentences().len() + set.negatives().len());
+    let inside = trained.held_out.iter().filter(|h| h.intent.is_some());
+    let right = inside.filter(|h| h.intent.as_ref() == h.interpretation.best().map(|b| &b.intent)).count();
+    #[expect(clippy::cast_precision_loss, reason = "24 sentences")]
+    let accuracy = right as f32 / set.sentences().len() as f32;
+    assert!((accuracy - trained.report.accuracy).abs() < 1e-6, "{accuracy}");
+}
+
+#[test]
+fn an_explanation_names_the_nearest_examples() {
+    let classifier = IntentClassifier::new(trained(1).0, None).unwrap();
+    let said = classifier.explain(&["Where is my parcel?", "um", "sing a song"], 2, &mut |_| {}).unwrap();
+    let first = &said[0];
+    assert_eq!((first.nearest.len(), first.nearest[0].sentence.as_str()), (2, "where is my parcel"));
+    assert_eq!(first.nearest[0].intent, Some("status".parse().unwrap()));
+    assert!((first.nearest[0].similarity - 1.0).abs() < 1e-4 && first.nearest[1].similarity < 1.0);
+    assert!(said[1].nearest.is_empty() && said[1].interpretation.is_out_of_scope());
+    assert_eq!(said[2].nearest[0].intent, None);
+    let alone = classifier.interpret(&heard(&[("where is my parcel", 0.9)])).unwrap();
+    assert_eq!(alone, first.interpretation);
 }
 
 #[test]
