@@ -5,7 +5,7 @@ use super::{Asked, Decision, Dialogue, Move, Question, SlotSpec, State, decide_i
 use crate::call::{
     Expect, HandoffReason, Hypothesis, IntentName, Interpretation, Pii, Query, Recognition, Row,
 };
-use crate::understanding::{Answer, EntityKind, EntitySpec, answer, best_candidate, entities};
+use crate::understanding::{Answer, EntitySpec, answer, best_candidate, entities};
 
 /// At most this many rows are offered one by one: more is a list nobody remembers.
 const MOST_OFFERS: usize = 3;
@@ -76,11 +76,9 @@ impl Dialogue {
         let ask = self.slot_prompt(index, "ask");
         self.say_nth(&ask, self.asked.times());
         self.state = State::Slot { index };
-        let question = match self.slot_entity(index).map(|e| e.kind) {
-            Some(EntityKind::Digits { min, max }) => {
-                Question { expect: Expect::Digits { min, max }, max_keys: max }
-            }
-            Some(EntityKind::List { .. }) | None => Question::OPEN,
+        let question = match self.slot_entity(index).and_then(|e| e.kind.keys()) {
+            Some((min, max)) => Question { expect: Expect::Digits { min, max }, max_keys: max },
+            None => Question::OPEN,
         };
         self.listen(question);
     }
@@ -203,13 +201,10 @@ impl Dialogue {
     }
 
     pub(super) fn keyed_slot(&mut self, index: usize, keys: &str) {
-        let fits = match self.slot_entity(index).map(|e| e.kind) {
-            Some(EntityKind::Digits { min, max }) => {
-                (usize::from(min)..=usize::from(max)).contains(&keys.len())
-                    && keys.bytes().all(|b| b.is_ascii_digit())
-            }
-            Some(EntityKind::List { .. }) | None => false,
-        };
+        let fits = self.slot_entity(index).and_then(|e| e.kind.keys()).is_some_and(|(min, max)| {
+            (usize::from(min)..=usize::from(max)).contains(&keys.len())
+                && keys.bytes().all(|b| b.is_ascii_digit())
+        });
         if fits {
             self.decided("fill", "by key".to_owned());
             self.fill(index, Pii::from(keys));

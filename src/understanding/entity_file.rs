@@ -7,7 +7,9 @@ use toml::Spanned;
 
 use super::entity::{EntityKind, EntitySpec, ListValue};
 use super::normalize::normalize;
+use super::spelling::{CheckDigit, Region, Shape};
 use super::training_file::line_of;
+use super::values::{DateReading, Prefer};
 
 /// A mistake in the entities' file.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -27,9 +29,52 @@ const MAX_DIGITS: u8 = 32;
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum Table {
-    Digits { min: u8, max: u8 },
-    List { values: BTreeMap<String, Vec<String>> },
+    Digits {
+        min: u8,
+        max: u8,
+        check: Option<CheckDigit>,
+    },
+    Code {
+        pattern: Patterns,
+        check: Option<CheckDigit>,
+    },
+    Phone {
+        region: Option<Region>,
+    },
+    Postcode {
+        region: Region,
+    },
+    Money {
+        currency: String,
+    },
+    Number {},
+    Ordinal {},
+    Date {
+        region: Option<Region>,
+        #[serde(default)]
+        prefer: Prefer,
+    },
+    Time {},
+    Email {},
+    Name {},
+    Address {},
+    List {
+        values: BTreeMap<String, Vec<String>>,
+    },
 }
+
+/// One pattern or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Patterns {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// What a table may hold, for whoever wrote another.
+const WANTED: &str = "expected kind = \"digits\" (min, max, check), \"code\" (pattern, check), \"phone\" (region), \
+    \"postcode\" (region), \"money\" (currency), \"number\", \"ordinal\", \"date\" (region, prefer), \"time\", \
+    \"email\", \"name\", \"address\" or \"list\" (values)";
 
 impl EntitySpec {
     /// Reads all entities of a file, sorted by name. `path_label` is only for messages.
@@ -51,8 +96,7 @@ impl EntitySpec {
             let name = name.into_inner();
             let table: Table = value.try_into().map_err(|e: toml::de::Error| {
                 let why = one_line(e.message());
-                let wanted = "expected kind = \"digits\" with min and max, or kind = \"list\" with values";
-                fail(at, format!("entity '{name}': {why}; {wanted}"))
+                fail(at, format!("entity '{name}': {why}; {WANTED}"))
             })?;
             let kind = kind_of(table).map_err(|why| fail(at, format!("entity '{name}': {why}")))?;
             specs.push(EntitySpec { name, kind });
@@ -63,10 +107,35 @@ impl EntitySpec {
 
 fn kind_of(table: Table) -> Result<EntityKind, String> {
     match table {
-        Table::Digits { min, max } if min == 0 || min > max || max > MAX_DIGITS => {
+        Table::Digits { min, max, .. } if min == 0 || min > max || max > MAX_DIGITS => {
             Err(format!("expected 1 <= min <= max <= {MAX_DIGITS}, found min = {min}, max = {max}"))
         }
-        Table::Digits { min, max } => Ok(EntityKind::Digits { min, max }),
+        Table::Digits { min, max, check } => Ok(EntityKind::Digits { min, max, check }),
+        Table::Code { pattern, check } => {
+            let patterns = match pattern {
+                Patterns::One(pattern) => vec![pattern],
+                Patterns::Many(patterns) => patterns,
+            };
+            Shape::parse(&patterns, check).map(|shape| EntityKind::Code { shape }).map_err(|e| e.0)
+        }
+        Table::Phone { region } => Ok(EntityKind::Phone { region }),
+        Table::Postcode { region } => Ok(EntityKind::Postcode { region }),
+        Table::Money { currency }
+            if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) =>
+        {
+            Err(format!("expected a currency of ISO 4217 such as \"EUR\", found \"{currency}\""))
+        }
+        Table::Money { currency } => Ok(EntityKind::Money { currency }),
+        Table::Number {} => Ok(EntityKind::Number),
+        Table::Ordinal {} => Ok(EntityKind::Ordinal),
+        Table::Date { region, prefer } => {
+            let month_first = region.is_some_and(Region::month_first);
+            Ok(EntityKind::Date { reading: DateReading { month_first, prefer } })
+        }
+        Table::Time {} => Ok(EntityKind::Time),
+        Table::Email {} => Ok(EntityKind::Email),
+        Table::Name {} => Ok(EntityKind::Name),
+        Table::Address {} => Ok(EntityKind::Address),
         Table::List { values } if values.is_empty() => {
             Err("expected at least one value in values".to_owned())
         }

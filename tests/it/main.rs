@@ -9,6 +9,7 @@ mod calls;
 mod command_line;
 
 mod sim;
+mod spoken;
 
 mod tidy;
 
