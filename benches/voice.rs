@@ -13,7 +13,7 @@ const ANSWER: &str = "Your headphones were shipped with Parcel Express and shoul
                       Is there anything else that I can do for you?";
 
 fn prompt(text: &str) -> Prompt {
-    Prompt { name: "answer".to_owned(), text: text.into(), evergreen: false, barge_in: true }
+    Prompt { name: "answer".to_owned(), text: text.into(), evergreen: false, barge_in: true, slow: false }
 }
 
 /// The voice by name, or `None` with a word where it is not installed.

@@ -53,6 +53,22 @@ pub struct Query {
     pub name: String,
     /// Argument name to value.
     pub args: BTreeMap<String, Pii<String>>,
+    /// Arguments that no timeline, log or record may show: a PIN.
+    #[serde(default, skip_serializing)]
+    pub secret: BTreeMap<String, Pii<String>>,
+    /// Names this request among all of all calls, so that whoever is asked twice does it once.
+    #[serde(default)]
+    pub key: String,
+    /// The call that asks.
+    #[serde(default)]
+    pub call: Option<CallId>,
+}
+
+impl Query {
+    /// A query without secrets. The conversation adds the call and the key.
+    pub fn new(name: &str, args: BTreeMap<String, Pii<String>>) -> Query {
+        Query { name: name.to_owned(), args, secret: BTreeMap::new(), key: String::new(), call: None }
+    }
 }
 
 /// Something to say: already worded, not yet sound.
@@ -67,6 +83,9 @@ pub struct Prompt {
     pub evergreen: bool,
     /// Whether speech or a key stops it.
     pub barge_in: bool,
+    /// Whether the caller asked to hear it slowly.
+    #[serde(default)]
+    pub slow: bool,
 }
 
 /// What happens to a conversation.
@@ -225,8 +244,8 @@ pub enum Note {
         /// When the last voiced frame came in: what an answer's delay is counted from.
         at: CallTime,
     },
-    /// An in-band or signalled key.
-    KeyHeard(Dtmf),
+    /// An in-band or signalled key; `None` where it belongs to a secret.
+    KeyHeard(Option<Dtmf>),
     /// What the dialogue decided, in one word, and why.
     Decided {
         /// `accept`, `confirm`, `no_match`, `no_input`, `fill` …

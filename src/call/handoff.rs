@@ -25,6 +25,10 @@ pub enum HandoffReason {
     NotFound,
     /// The recogniser, the classifier or the store failed.
     SystemFault,
+    /// The caller could not prove who they are.
+    NotVerified,
+    /// The caller grew upset.
+    CallerUpset,
 }
 
 impl fmt::Display for HandoffReason {
@@ -37,6 +41,8 @@ impl fmt::Display for HandoffReason {
             HandoffReason::ValueUnknown => "value_unknown",
             HandoffReason::NotFound => "not_found",
             HandoffReason::SystemFault => "system_fault",
+            HandoffReason::NotVerified => "not_verified",
+            HandoffReason::CallerUpset => "caller_upset",
         })
     }
 }

@@ -11,6 +11,8 @@ mod handoff;
 
 mod hearing;
 
+mod look_up;
+
 mod meaning;
 
 mod party;
@@ -24,8 +26,11 @@ mod time;
 pub use event::{Action, Event, Fault, Note, Prompt, Query, RequestId, Row};
 pub use handoff::{Handoff, HandoffReason};
 pub use hearing::{Expect, Hypothesis, Recognition, Utterance};
+pub use look_up::{CUSTOMER_FIELDS, LOOK_UPS, LookUpSpec, look_up_spec};
 pub use meaning::{Entity, IntentName, IntentScore, Interpretation, OUT_OF_SCOPE};
 pub use party::{Ani, CallId, Dnis, Dtmf, PartyError};
 pub use pii::Pii;
-pub use record::{CallRecord, Disposition, HangupCause, TurnRecord};
+pub use record::{
+    CallRecord, Callback, CallbackReason, Disposition, HangupCause, LookUpRecord, Stage, TurnRecord,
+};
 pub use time::CallTime;

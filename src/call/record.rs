@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ani, CallId, CallTime, Dnis, Handoff, IntentName, Pii};
+use super::{Ani, CallId, CallTime, Dnis, Handoff, IntentName, Pii, Row};
 
 /// Who ended the call, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,102 @@ impl fmt::Display for Disposition {
     }
 }
 
+/// Where in a service call a caller is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The caller is looked up, before a word is said.
+    #[default]
+    Preparation,
+    /// The first words.
+    Greeting,
+    /// What the caller wants.
+    Purpose,
+    /// Who the caller is.
+    Verification,
+    /// What is needed is asked for and looked up.
+    Resolution,
+    /// Whether to do it.
+    Confirmation,
+    /// What happens next.
+    NextSteps,
+    /// Anything else, contentment, goodbye.
+    WrapUp,
+}
+
+impl Stage {
+    /// All, in their order.
+    pub const ALL: [Stage; 8] = [
+        Stage::Preparation,
+        Stage::Greeting,
+        Stage::Purpose,
+        Stage::Verification,
+        Stage::Resolution,
+        Stage::Confirmation,
+        Stage::NextSteps,
+        Stage::WrapUp,
+    ];
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Preparation => "preparation",
+            Stage::Greeting => "greeting",
+            Stage::Purpose => "purpose",
+            Stage::Verification => "verification",
+            Stage::Resolution => "resolution",
+            Stage::Confirmation => "confirmation",
+            Stage::NextSteps => "next_steps",
+            Stage::WrapUp => "wrap_up",
+        })
+    }
+}
+
+/// Why somebody is to be called back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackReason {
+    /// Nobody was free to take over.
+    NobodyFree,
+    /// A part of the line did not work.
+    SystemFault,
+    /// The connection broke before the caller had an answer.
+    CutOff,
+}
+
+impl fmt::Display for CallbackReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CallbackReason::NobodyFree => "nobody_free",
+            CallbackReason::SystemFault => "system_fault",
+            CallbackReason::CutOff => "cut_off",
+        })
+    }
+}
+
+/// A callback that the line promised, or that its policy asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Whom to call.
+    pub number: Ani,
+    /// Why.
+    pub reason: CallbackReason,
+    /// What the caller wants, as far as it is known.
+    pub intent: Option<IntentName>,
+}
+
+/// A look-up of a call and what came back, secrets left out: what replays the call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LookUpRecord {
+    /// What was asked.
+    pub name: String,
+    /// Argument name to value.
+    pub args: BTreeMap<String, Pii<String>>,
+    /// The rows, or `None` where the look-up failed.
+    pub rows: Option<Vec<Row>>,
+}
+
 /// One exchange: what the caller did and what the line made of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TurnRecord {
@@ -81,6 +177,9 @@ pub struct TurnRecord {
     pub decision: String,
     /// Milliseconds from the end of speech to the line's answer being asked for.
     pub decided_after_ms: u64,
+    /// The stage in which it was.
+    #[serde(default)]
+    pub stage: Stage,
 }
 
 /// Everything that is kept of one call, written once, when it has ended.
@@ -106,4 +205,19 @@ pub struct CallRecord {
     pub disposition: Disposition,
     /// Who ended it.
     pub cause: HangupCause,
+    /// The stage in which it ended.
+    #[serde(default)]
+    pub stage: Stage,
+    /// The reference number that the caller was told.
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// How content the caller said to be, 1 to 5.
+    #[serde(default)]
+    pub rating: Option<u8>,
+    /// The callback that was promised.
+    #[serde(default)]
+    pub callback: Option<Callback>,
+    /// The call's look-ups, in order.
+    #[serde(default)]
+    pub look_ups: Vec<LookUpRecord>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::timers::RECOGNIZER_DEADLINE;
 use super::{Conversation, TimerReason};
+use crate::audio::rms_dbfs;
 use crate::call::{
     Action, Expect, Fault, Interpretation, Note, Pii, Recognition, RequestId, TurnRecord, Utterance,
 };
@@ -147,11 +148,13 @@ impl Conversation {
             return;
         }
         self.silence();
+        let stage = self.dialogue.stage();
         let decision = self.input(Input::HearingFault(fault));
         self.turns.push(TurnRecord {
             at: self.now,
             ended: self.now,
             decision: decision.to_owned(),
+            stage,
             ..TurnRecord::default()
         });
     }
@@ -162,12 +165,14 @@ impl Conversation {
         }
         self.actions.push_back(Action::Note(Note::NoInput));
         self.close();
+        let stage = self.dialogue.stage();
         let decision = self.input(Input::NoInput);
         let word = if decision.is_empty() { "no_input" } else { decision };
         self.turns.push(TurnRecord {
             at: self.now,
             ended: self.now,
             decision: word.to_owned(),
+            stage,
             ..TurnRecord::default()
         });
     }
@@ -204,10 +209,14 @@ impl Conversation {
         // Speech while nothing was asked: only a command matters, so that nothing queued is dropped.
         if self.question.is_some() {
             self.close();
+            // A prompt that cannot be interrupted plays on; what it led to is answered.
+            self.pending.clear();
         } else {
             self.timers.clear(TimerReason::Recognizer);
         }
-        let decision = self.input(Input::Heard { recognition: &recognition, interpretation: meant.as_ref() });
+        let level_dbfs = level_of(&hearing.utterance);
+        let interpretation = meant.as_ref();
+        let decision = self.input(Input::Heard { recognition: &recognition, interpretation, level_dbfs });
         self.decide_turn(decision);
     }
 
@@ -216,21 +225,24 @@ impl Conversation {
         self.turns.push(TurnRecord {
             at: utterance.started,
             ended: utterance.ended,
-            heard: heard.best().map(|h| h.text.clone()),
+            heard: heard.best().filter(|_| !self.dialogue.is_secret()).map(|h| h.text.clone()),
             confidence: heard.best().map(|h| h.confidence),
             keys: None,
             intent: best.map(|s| s.intent.clone()),
             probability: best.map(|s| s.probability),
             decision: String::new(),
             decided_after_ms: 0,
+            stage: self.dialogue.stage(),
         });
     }
 
-    pub(super) fn record_keys(&mut self, keys: &str) {
+    /// Keys that were pressed; `None` where they are a secret.
+    pub(super) fn record_keys(&mut self, keys: Option<&str>) {
         self.turns.push(TurnRecord {
             at: self.now,
             ended: self.now,
-            keys: Some(Pii::from(keys)),
+            keys: keys.map(Pii::from),
+            stage: self.dialogue.stage(),
             ..TurnRecord::default()
         });
     }
@@ -243,4 +255,10 @@ impl Conversation {
             turn.decided_after_ms = u64::try_from(now.since(turn.ended).as_millis()).unwrap_or(u64::MAX);
         }
     }
+}
+
+/// How loud an utterance was, RMS in dBFS; `None` where it is digital silence, as in a script.
+fn level_of(utterance: &Utterance) -> Option<f32> {
+    let voiced = utterance.pcm.iter().any(|s| *s != 0);
+    voiced.then(|| rms_dbfs(&utterance.pcm))
 }

@@ -14,6 +14,8 @@
 
 mod hearing;
 
+mod keypad;
+
 mod outcome;
 
 pub mod script;
@@ -25,15 +27,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearing::Hearing;
+use jiff::civil::DateTime;
 pub use timers::TimerReason;
 use timers::{Timers, Waiting};
 
 use crate::audio::{DtmfDetector, Frame};
 use crate::call::{
-    Action, Ani, CallId, CallTime, Dnis, Dtmf, Event, Expect, Fault, Handoff, HangupCause, Note, Prompt,
-    RequestId, TurnRecord,
+    Action, Ani, CallId, CallTime, Dnis, Event, Expect, Fault, Handoff, HangupCause, LookUpRecord, Note,
+    Prompt, Query, RequestId, Row, TurnRecord,
 };
-use crate::dialogue::{Dialogue, Flow, Input, Move, Question};
+use crate::dialogue::{Arrival, Dialogue, Flow, Input, Move, Question};
 use crate::speech::{Endpointer, Timeouts, Voice, VoiceDetector};
 
 /// Silence after which recognition starts, long before the turn is known to be over.
@@ -62,6 +65,9 @@ pub struct Conversation {
     awaiting: bool,
     hearing: Option<Hearing>,
     look_up: Option<Waiting>,
+    /// The call's look-ups so far, for its record.
+    look_ups: Vec<LookUpRecord>,
+    local: Option<DateTime>,
     transfer: Option<(RequestId, Handoff)>,
     /// Keys pressed so far for one answer.
     entry: String,
@@ -81,7 +87,7 @@ struct Playing {
 impl Conversation {
     /// A conversation that waits for its call.
     pub fn new(flow: Arc<Flow>) -> Conversation {
-        let timeouts = timeouts(&flow, &Expect::Open);
+        let timeouts = timeouts_of(&flow, &Expect::Open);
         Conversation {
             dialogue: Dialogue::new(Arc::clone(&flow)),
             detector: VoiceDetector::new(),
@@ -96,6 +102,8 @@ impl Conversation {
             awaiting: false,
             hearing: None,
             look_up: None,
+            look_ups: Vec::new(),
+            local: None,
             transfer: None,
             entry: String::new(),
             timers: Timers::default(),
@@ -105,6 +113,16 @@ impl Conversation {
             ended: false,
             flow,
         }
+    }
+
+    /// Tells the line's day and hour, for greetings that go by them.
+    pub fn at(self, local: DateTime) -> Conversation {
+        Conversation { local: Some(local), ..self }
+    }
+
+    /// Whether what the caller says and keys now must not be shown, logged or recorded.
+    pub fn is_secret(&self) -> bool {
+        self.dialogue.is_secret()
     }
 
     /// Whether the call is over and its record given out.
@@ -198,11 +216,11 @@ impl Conversation {
         if self.party.is_some() {
             return;
         }
-        self.party = Some((id, ani.clone(), dnis));
+        self.party = Some((id.clone(), ani.clone(), dnis.clone()));
         let longest = Duration::from_millis(self.flow.line.timeouts.max_call_ms);
         self.timers.set(TimerReason::MaxCall, self.now + longest);
         self.actions.push_back(Action::Answer);
-        self.dialogue.handle_arrival(ani);
+        self.dialogue.handle_arrival(Arrival { id: Some(id), ani, dnis, local: self.local });
         self.carry_out();
     }
 
@@ -223,13 +241,7 @@ impl Conversation {
         let mut decision = "";
         while let Some(next) = self.dialogue.poll_move() {
             match next {
-                Move::LookUp(query) => {
-                    let id = self.next_id();
-                    self.look_up = Some(Waiting { id });
-                    self.timers.set(TimerReason::LookUpSlow, self.now + timers::LOOK_UP_PATIENCE);
-                    self.timers.set(TimerReason::LookUpDeadline, self.now + timers::LOOK_UP_DEADLINE);
-                    self.actions.push_back(Action::LookUp { id, query });
-                }
+                Move::LookUp(query) => self.ask(query),
                 Move::Note(note) => {
                     if let Note::Decided { decision: word, .. } = &note
                         && decision.is_empty()
@@ -248,6 +260,19 @@ impl Conversation {
         decision
     }
 
+    /// Asks the store or a webhook.
+    fn ask(&mut self, mut query: Query) {
+        let id = self.next_id();
+        query.call = self.party.as_ref().map(|(call, _, _)| call.clone());
+        query.key = format!("{}-{id}", query.call.as_ref().map(CallId::as_str).unwrap_or_default());
+        let patience = Duration::from_millis(self.flow.line.timeouts.patience_ms);
+        let deadline = self.flow.look_up_deadline(&query.name).unwrap_or(timers::LOOK_UP_DEADLINE);
+        self.timers.set(TimerReason::LookUpSlow, self.now + patience);
+        self.timers.set(TimerReason::LookUpDeadline, self.now + deadline);
+        self.look_up = Some(Waiting { id, name: query.name.clone(), args: query.args.clone() });
+        self.actions.push_back(Action::LookUp { id, query });
+    }
+
     /// Sets the ear to the question that the pending prompts lead to, so that it can be answered
     /// before they have been heard out.
     fn prepare(&mut self) {
@@ -263,7 +288,7 @@ impl Conversation {
             }
             self.endpointer.reset(self.now);
             self.awaiting = false;
-            self.endpointer.set_timeouts(timeouts(&self.flow, &question.expect));
+            self.endpointer.set_timeouts(timeouts(&self.flow, &question));
             self.question = Some(question);
             self.entry.clear();
         }
@@ -344,72 +369,24 @@ impl Conversation {
         self.endpointer.reset(self.now);
     }
 
-    fn key(&mut self, key: Dtmf) {
-        if self.party.is_none() {
-            return;
-        }
-        self.actions.push_back(Action::Note(Note::KeyHeard(key)));
-        if key == Dtmf::ZERO && self.entry.is_empty() {
-            if !self.dialogue.is_leaving() {
-                self.record_keys("0");
-                self.silence();
-                self.abandon_look_up();
-                let decision = self.input(Input::Operator);
-                self.decide_turn(if decision.is_empty() { "agent" } else { decision });
-            }
-            return;
-        }
-        let Some(question) = self.question.clone() else { return };
-        self.barge_in();
-        if let Some(hearing) = self.hearing.take() {
-            self.actions.push_back(Action::CancelRecognition { id: hearing.id });
-            self.timers.clear(TimerReason::Recognizer);
-        }
-        self.endpointer.reset(self.now);
-        match key {
-            Dtmf::STAR if self.entry.is_empty() => {
-                self.close();
-                self.pending.clear();
-                self.input(Input::Repeat);
-            }
-            Dtmf::POUND => self.submit_entry(),
-            _ => {
-                self.entry.push(key.as_char());
-                if self.entry.len() >= usize::from(question.max_keys) {
-                    self.submit_entry();
-                } else {
-                    let at = self.now + self.flow.line.timeouts.inter_digit();
-                    self.timers.set(TimerReason::InterDigit, at);
-                }
-            }
-        }
-    }
-
-    fn submit_entry(&mut self) {
-        let entry = std::mem::take(&mut self.entry);
-        self.timers.clear(TimerReason::InterDigit);
-        if entry.is_empty() {
-            self.endpointer.listen(self.now);
-            return;
-        }
-        self.record_keys(&entry);
-        self.close();
-        let decision = self.input(Input::Keys(&entry));
-        self.decide_turn(decision);
-    }
-
     fn timer_fired(&mut self, reason: TimerReason) {
         match reason {
             TimerReason::Turn => {}
             TimerReason::InterDigit => self.submit_entry(),
             TimerReason::Recognizer => self.recognizer_late(),
             TimerReason::LookUpSlow => {
+                let again = Duration::from_millis(self.flow.line.timeouts.patience_again_ms);
+                self.timers.set(TimerReason::LookUpSlow, self.now + again);
                 self.input(Input::LookUpSlow);
             }
             TimerReason::LookUpDeadline => {
-                if let Some(waiting) = self.look_up {
-                    self.looked_up(waiting.id, Err(Fault::TimedOut));
+                if let Some(id) = self.look_up.as_ref().map(|waiting| waiting.id) {
+                    self.looked_up(id, Err(Fault::TimedOut));
                 }
+            }
+            TimerReason::TransferSlow => {
+                self.timers.set(TimerReason::TransferSlow, self.now + timers::TRANSFER_PATIENCE);
+                self.input(Input::TransferSlow);
             }
             TimerReason::Transfer => {
                 if let Some((id, _)) = self.transfer {
@@ -430,11 +407,12 @@ impl Conversation {
         self.timers.clear(TimerReason::LookUpDeadline);
     }
 
-    fn looked_up(&mut self, id: RequestId, result: Result<Vec<crate::call::Row>, Fault>) {
-        if self.look_up.is_none_or(|waiting| waiting.id != id) {
+    fn looked_up(&mut self, id: RequestId, result: Result<Vec<Row>, Fault>) {
+        let Some(Waiting { name, args, .. }) = self.look_up.take_if(|waiting| waiting.id == id) else {
             return;
-        }
+        };
         self.abandon_look_up();
+        self.look_ups.push(LookUpRecord { name, args, rows: result.as_ref().ok().cloned() });
         match result {
             Ok(rows) => self.input(Input::LookedUp(rows)),
             Err(fault) => self.input(Input::LookUpFailed(fault)),
@@ -445,6 +423,7 @@ impl Conversation {
         let id = self.next_id();
         self.transfer = Some((id, handoff.clone()));
         self.timers.set(TimerReason::Transfer, self.now + timers::TRANSFER_DEADLINE);
+        self.timers.set(TimerReason::TransferSlow, self.now + timers::TRANSFER_PATIENCE);
         self.actions.push_back(Action::Transfer { id, handoff });
     }
 
@@ -459,6 +438,8 @@ impl Conversation {
     fn transfer_failed(&mut self, id: RequestId, fault: Fault) {
         if self.transfer.take_if(|(waiting, _)| *waiting == id).is_some() {
             self.timers.clear(TimerReason::Transfer);
+            self.timers.clear(TimerReason::TransferSlow);
+            self.silence();
             self.input(Input::TransferFailed(fault));
         }
     }
@@ -466,7 +447,15 @@ impl Conversation {
 
 /// VoiceXML's timeouts for a question: a number's digits come with pauses, so that an incomplete one
 /// waits longer than an incomplete sentence.
-fn timeouts(flow: &Flow, expect: &Expect) -> Timeouts {
+fn timeouts(flow: &Flow, question: &Question) -> Timeouts {
+    let usual = timeouts_of(flow, &question.expect);
+    match question.no_input_ms {
+        Some(ms) => Timeouts { no_input: Duration::from_millis(ms), ..usual },
+        None => usual,
+    }
+}
+
+fn timeouts_of(flow: &Flow, expect: &Expect) -> Timeouts {
     let spec = &flow.line.timeouts;
     let incomplete = match expect {
         Expect::Digits { .. } => spec.incomplete_digits_ms,

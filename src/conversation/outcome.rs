@@ -14,6 +14,9 @@ impl Conversation {
         let Some((id, ani, dnis)) = self.party.take() else { return };
         // A caller who hangs up while an agent's telephone rings had what the agent would have got.
         let handoff = self.handoff.take().or_else(|| self.transfer.take().map(|(_, handoff)| handoff));
+        if cause == HangupCause::ChannelFailed {
+            self.dialogue.handle_drop();
+        }
         let record = CallRecord {
             id,
             ani,
@@ -25,6 +28,11 @@ impl Conversation {
             handoff,
             disposition: self.disposition(cause),
             cause,
+            stage: self.dialogue.stage(),
+            reference: self.dialogue.reference(),
+            rating: self.dialogue.rating(),
+            callback: self.dialogue.callback().cloned(),
+            look_ups: std::mem::take(&mut self.look_ups),
         };
         self.actions.push_back(Action::WriteRecord { record: Box::new(record) });
     }

@@ -11,25 +11,25 @@
 //! silence 6s
 //! keys 451288#
 //! fault asr timeout
+//! slow store 3s
 //! hangup
 //! ```
 //!
 //! A step waits until the line has stopped speaking and the caller has thought for a moment; `barge T`
 //! lets it begin T after the line's next word instead. The same script runs at audio level in `host`.
 
+mod run;
+
+mod timeline;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::Conversation;
-use crate::audio::{FRAME_DURATION, Frame};
-use crate::call::{
-    Action, Ani, CallRecord, CallTime, Dnis, Dtmf, Event, Fault, HangupCause, Hypothesis, IntentScore,
-    Interpretation, Note, Pii, Query, Recognition, RequestId, Row,
-};
-use crate::dialogue::Flow;
-use crate::speech::Voice;
+use jiff::civil::DateTime;
+pub use run::{Outcome, run};
+pub use timeline::{masked, show_action, show_event};
+
+use crate::call::{Ani, Dnis, Dtmf, Fault, HangupCause, IntentScore, Pii, Row};
 
 /// A mistake in a script.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct Script {
     pub ani: Option<Ani>,
     /// The number dialled.
     pub dnis: Option<Dnis>,
+    /// The line's day and hour.
+    pub local: Option<DateTime>,
     /// What the store knows, at text level: look-up name and its argument, to rows.
     pub given: BTreeMap<(String, String), Vec<Row>>,
     /// What the caller does, in order.
@@ -78,8 +80,10 @@ pub enum Act {
     Keys(Vec<Dtmf>),
     /// From now on, this engine answers with a fault (or works again: `None`).
     Fault(Part, Option<Fault>),
-    /// Hangs up.
-    HangUp,
+    /// From now on, this engine takes so long.
+    Slow(Part, Duration),
+    /// Hangs up, or is cut off.
+    HangUp(HangupCause),
 }
 
 /// A sentence and, at text level, what the engines make of it.
@@ -94,6 +98,8 @@ pub struct Speech {
     /// The classifier's view; without it, a sentence that is an example of an intent has that intent,
     /// and any other is out of scope.
     pub intents: Vec<IntentScore>,
+    /// Level of the voice, RMS in dBFS.
+    pub level_dbfs: f32,
 }
 
 /// A part of the line that can fail.
@@ -132,7 +138,14 @@ impl Script {
                     match key {
                         "ani" => self.ani = Some(value.parse().map_err(|e| format!("ani: {e}"))?),
                         "dnis" => self.dnis = Some(value.parse().map_err(|e| format!("dnis: {e}"))?),
-                        _ => return Err(format!("unknown key '{key}': expected ani or dnis")),
+                        "at" => {
+                            self.local = Some(
+                                value
+                                    .parse()
+                                    .map_err(|_| format!("at: '{value}': expected 2026-05-04T09:30"))?,
+                            )
+                        }
+                        _ => return Err(format!("unknown key '{key}': expected ani, dnis or at")),
                     }
                 }
             }
@@ -172,10 +185,12 @@ fn act(verb: &str, rest: &[String]) -> Result<Act, String> {
             .collect::<Result<_, _>>()
             .map(Act::Keys),
         ("fault", [part, kind]) => Ok(Act::Fault(fault_part(part)?, fault_kind(kind)?)),
-        ("hangup", []) => Ok(Act::HangUp),
+        ("slow", [part, time]) => Ok(Act::Slow(fault_part(part)?, duration(time)?)),
+        ("hangup", []) => Ok(Act::HangUp(HangupCause::Caller)),
+        ("hangup", [how]) if how == "dropped" => Ok(Act::HangUp(HangupCause::ChannelFailed)),
         _ => Err(format!(
             "'{verb}' with {} arguments: expected call, given, say \"…\", mumble [TIME], silence TIME, keys KEYS, \
-             fault PART KIND, barge TIME …, or hangup",
+             fault PART KIND, slow PART TIME, barge TIME …, or hangup [dropped]",
             rest.len()
         )),
     }
@@ -202,7 +217,13 @@ fn fault_kind(kind: &str) -> Result<Option<Fault>, String> {
 }
 
 fn speech(text: &str, keys: &[String]) -> Result<Speech, String> {
-    let mut speech = Speech { text: text.to_owned(), heard: None, confidence: 0.9, intents: Vec::new() };
+    let mut speech = Speech {
+        text: text.to_owned(),
+        heard: None,
+        confidence: 0.9,
+        intents: Vec::new(),
+        level_dbfs: USUAL_LEVEL_DBFS,
+    };
     for (key, value) in pairs(keys)? {
         match key {
             "heard" => speech.heard = Some(value.to_owned()),
@@ -211,12 +232,19 @@ fn speech(text: &str, keys: &[String]) -> Result<Speech, String> {
                 let (name, p) = value.split_once(':').unwrap_or((value, "0.95"));
                 speech.intents.push(IntentScore { intent: name.parse()?, probability: probability(p)? });
             }
-            _ => return Err(format!("unknown key '{key}': expected heard, conf or intent")),
+            "level" => {
+                let level = value.parse::<f32>().ok().filter(|l| (-60.0..=0.0).contains(l));
+                speech.level_dbfs = level.ok_or_else(|| format!("'{value}': expected -60 to 0 dBFS"))?;
+            }
+            _ => return Err(format!("unknown key '{key}': expected heard, conf, intent or level")),
         }
     }
     speech.intents.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     Ok(speech)
 }
+
+/// Level of a caller's voice where a script says nothing of it, RMS in dBFS.
+const USUAL_LEVEL_DBFS: f32 = -26.0;
 
 fn probability(text: &str) -> Result<f32, String> {
     let p = text.parse::<f32>().ok().filter(|p| (0.0..=1.0).contains(p));
@@ -263,428 +291,6 @@ fn split_words(line: &str) -> Result<Vec<String>, String> {
         words.push(word);
     }
     Ok(words)
-}
-
-/// A caller thinks this long before answering.
-const REACTION: Duration = Duration::from_millis(600);
-
-/// A word takes this long to say, in both directions.
-const WORD: Duration = Duration::from_millis(300);
-
-/// A key is held and released in this time.
-const KEY: Duration = Duration::from_millis(200);
-
-/// Engines' times at text level: near to what the real ones take.
-const RECOGNITION: Duration = Duration::from_millis(120);
-const INTERPRETATION: Duration = Duration::from_millis(20);
-const LOOK_UP: Duration = Duration::from_millis(5);
-
-/// The end of patience of any script: no call may go on for longer.
-const LONGEST: CallTime = CallTime::from_millis(20 * 60_000);
-
-/// What a script's run left behind.
-#[derive(Debug)]
-pub struct Outcome {
-    /// One line for each event (`>`) and each action (`<`).
-    pub timeline: String,
-    /// The call's record; every call has one.
-    pub record: Option<CallRecord>,
-    /// The longest stretch in which neither side made a sound, in milliseconds.
-    pub longest_silence_ms: u64,
-}
-
-/// Plays a script at text level. Deterministic: the same flow and script give the same timeline.
-pub fn run(flow: &Arc<Flow>, script: &Script) -> Outcome {
-    Runner::new(flow, script).run()
-}
-
-struct Runner<'a> {
-    flow: &'a Flow,
-    script: &'a Script,
-    conversation: Conversation,
-    now: CallTime,
-    /// Replies on their way, in order of their time and then of their making.
-    replies: BTreeMap<(CallTime, u32), Event>,
-    made: u32,
-    steps: std::slice::Iter<'a, Step>,
-    step: Option<&'a Step>,
-    /// When the step may begin.
-    begins: Option<CallTime>,
-    speaking: Option<(CallTime, &'a Act)>,
-    /// What the utterance being heard was.
-    last_said: Option<&'a Act>,
-    keys: Vec<(CallTime, Dtmf)>,
-    prompt: Option<(RequestId, CallTime)>,
-    line_spoke: Option<CallTime>,
-    line_quiet: Option<CallTime>,
-    faults: BTreeMap<Part, Fault>,
-    timeline: String,
-    record: Option<CallRecord>,
-    last_sound: CallTime,
-    longest_silence: Duration,
-}
-
-impl<'a> Runner<'a> {
-    fn new(flow: &'a Arc<Flow>, script: &'a Script) -> Runner<'a> {
-        let mut steps = script.steps.iter();
-        let step = steps.next();
-        Runner {
-            conversation: Conversation::new(Arc::clone(flow)),
-            flow,
-            script,
-            now: CallTime::ZERO,
-            replies: BTreeMap::new(),
-            made: 0,
-            steps,
-            step,
-            begins: None,
-            speaking: None,
-            last_said: None,
-            keys: Vec::new(),
-            prompt: None,
-            line_spoke: None,
-            line_quiet: None,
-            faults: BTreeMap::new(),
-            timeline: String::new(),
-            record: None,
-            last_sound: CallTime::ZERO,
-            longest_silence: Duration::ZERO,
-        }
-    }
-
-    fn run(mut self) -> Outcome {
-        let id = "script".parse().expect("letters are a call id");
-        let arrived = Event::CallArrived { id, ani: self.script.ani.clone(), dnis: self.script.dnis.clone() };
-        self.event(arrived);
-        while !self.conversation.is_ended() && self.now < LONGEST {
-            self.now = self.now + FRAME_DURATION;
-            self.deliver();
-            self.caller();
-            let voiced = self.speaking.is_some();
-            let voice = Voice { probability: if voiced { 1.0 } else { 0.0 }, voiced };
-            self.conversation.handle_voice(self.now, &Frame::SILENCE, voice);
-            while self.conversation.poll_timeout().is_some_and(|(at, _)| at <= self.now) {
-                self.conversation.handle_timeout(self.now);
-                self.act();
-            }
-            self.act();
-            self.watch_silence(voiced);
-        }
-        let longest_silence_ms = u64::try_from(self.longest_silence.as_millis()).unwrap_or(u64::MAX);
-        Outcome { timeline: self.timeline, record: self.record, longest_silence_ms }
-    }
-
-    fn watch_silence(&mut self, voiced: bool) {
-        if voiced || self.prompt.is_some() || !self.keys.is_empty() {
-            self.last_sound = self.now;
-        }
-        self.longest_silence = self.longest_silence.max(self.now.since(self.last_sound));
-    }
-
-    fn line(&mut self, side: char, text: &str) {
-        let _ = writeln!(self.timeline, "{} {side} {text}", self.now);
-    }
-
-    fn event(&mut self, event: Event) {
-        if let Some(text) = show_event(&event) {
-            self.line('>', &text);
-        }
-        self.conversation.handle_event(self.now, event);
-        self.act();
-    }
-
-    fn deliver(&mut self) {
-        while let Some(entry) = self.replies.first_entry().filter(|e| e.key().0 <= self.now) {
-            let event = entry.remove();
-            if let Event::PromptFinished { id } = &event {
-                if self.prompt.is_none_or(|(playing, _)| playing != *id) {
-                    continue;
-                }
-                self.prompt = None;
-                self.line_quiet = Some(self.now);
-            }
-            self.event(event);
-        }
-    }
-
-    /// The caller's part of a tick: begins, goes on with, or finishes a step.
-    fn caller(&mut self) {
-        if let Some((until, _)) = self.speaking
-            && self.now >= until
-        {
-            self.speaking = None;
-        }
-        if let Some(at) = self.keys.iter().position(|(at, _)| *at <= self.now) {
-            let (_, key) = self.keys.remove(at);
-            self.event(Event::Key(key));
-        }
-        if self.speaking.is_some() || !self.keys.is_empty() {
-            return;
-        }
-        let Some(step) = self.step else { return self.wait_for_the_end() };
-        if self.may_begin(step) {
-            self.begin(step);
-        }
-    }
-
-    /// A script that has no steps left listens to the end; a line that asks on gets no answer.
-    fn wait_for_the_end(&mut self) {}
-
-    fn may_begin(&mut self, step: &Step) -> bool {
-        let since = match step.barge {
-            Some(after) => self.line_spoke.map(|at| at + after),
-            None if self.prompt.is_some() => None,
-            None => self.line_quiet.map(|at| at + REACTION),
-        };
-        let immediate = matches!(step.act, Act::Fault(..));
-        immediate || self.begins.or(since).is_some_and(|at| at <= self.now)
-    }
-
-    fn begin(&mut self, step: &'a Step) {
-        self.begins = None;
-        match &step.act {
-            Act::Say(speech) => {
-                let words = u32::try_from(speech.text.split_whitespace().count().max(1)).unwrap_or(u32::MAX);
-                self.line('>', &format!("say \"{}\"", speech.text));
-                self.speak(&step.act, WORD.saturating_mul(words));
-            }
-            Act::Mumble(time) => {
-                self.line('>', "mumble");
-                self.speak(&step.act, *time);
-            }
-            Act::Silence(time) => {
-                self.line('>', &format!("silence {} ms", time.as_millis()));
-                self.step = self.steps.next();
-                self.begins = Some(self.now + *time);
-                return;
-            }
-            Act::Keys(keys) => {
-                let mut at = self.now;
-                for key in keys {
-                    self.keys.push((at, *key));
-                    at = at + KEY;
-                }
-            }
-            Act::Fault(part, fault) => {
-                match fault {
-                    Some(fault) => self.faults.insert(*part, fault.clone()),
-                    None => self.faults.remove(part),
-                };
-                self.line('>', &format!("fault {part:?} {}", fault.is_some()));
-            }
-            Act::HangUp => self.event(Event::HungUp { cause: HangupCause::Caller }),
-        }
-        self.step = self.steps.next();
-        if !matches!(step.act, Act::Fault(..)) {
-            // The next step waits for the line's next words.
-            self.line_spoke = None;
-            self.line_quiet = None;
-        }
-    }
-
-    fn speak(&mut self, act: &'a Act, time: Duration) {
-        self.speaking = Some((self.now + time, act));
-        self.last_said = Some(act);
-    }
-
-    fn reply(&mut self, after: Duration, event: Event) {
-        self.made += 1;
-        self.replies.insert((self.now + after, self.made), event);
-    }
-
-    fn act(&mut self) {
-        while let Some(action) = self.conversation.poll_action() {
-            if let Some(text) = show_action(&action) {
-                self.line('<', &text);
-            }
-            self.carry_out(action);
-        }
-    }
-
-    fn carry_out(&mut self, action: Action) {
-        match action {
-            Action::Say { id, prompt } => {
-                let words =
-                    u32::try_from(prompt.text.expose().split_whitespace().count()).unwrap_or(u32::MAX);
-                let length = WORD.saturating_mul(words.max(1));
-                self.prompt = Some((id, self.now + length));
-                self.line_spoke = self.line_spoke.or(Some(self.now));
-                self.line_quiet = None;
-                self.reply(length, Event::PromptFinished { id });
-            }
-            Action::StopPrompt { id } => {
-                if self.prompt.is_some_and(|(playing, _)| playing == id) {
-                    self.prompt = None;
-                    self.line_quiet = Some(self.now);
-                }
-            }
-            Action::Recognize { id, .. } => self.recognize(id),
-            Action::Interpret { id, hypotheses } => self.interpret(id, &hypotheses),
-            Action::LookUp { id, query } => self.look_up(id, &query),
-            Action::Transfer { id, .. } => {
-                let event = match self.fault(Part::Transfer) {
-                    Some(fault) => Event::TransferFailed { id, fault },
-                    None => Event::Transferred { id },
-                };
-                self.reply(Duration::from_secs(1), event);
-            }
-            Action::WriteRecord { record } => self.record = Some(*record),
-            Action::Answer | Action::HangUp { .. } | Action::CancelRecognition { .. } | Action::Note(_) => {}
-        }
-    }
-
-    fn fault(&self, part: Part) -> Option<Fault> {
-        self.faults.get(&part).cloned()
-    }
-
-    fn recognize(&mut self, id: RequestId) {
-        match self.fault(Part::Asr) {
-            // An engine that hangs never answers: the conversation's own deadline must catch it.
-            Some(Fault::TimedOut) => {}
-            Some(fault @ (Fault::Overloaded | Fault::Failed(_))) => {
-                self.reply(RECOGNITION, Event::RecognitionFailed { id, fault });
-            }
-            None => {
-                let hypotheses = match self.last_said {
-                    Some(Act::Say(speech)) => vec![Hypothesis {
-                        text: Pii::new(speech.heard.clone().unwrap_or_else(|| speech.text.clone())),
-                        confidence: speech.confidence,
-                    }],
-                    Some(Act::Mumble(_) | Act::Silence(_) | Act::Keys(_) | Act::Fault(..) | Act::HangUp)
-                    | None => Vec::new(),
-                };
-                let recognition = Recognition { hypotheses, ..Recognition::default() };
-                self.reply(RECOGNITION, Event::Recognized { id, recognition });
-            }
-        }
-    }
-
-    fn interpret(&mut self, id: RequestId, hypotheses: &[Hypothesis]) {
-        match self.fault(Part::Nlu) {
-            Some(Fault::TimedOut) => {}
-            Some(fault @ (Fault::Overloaded | Fault::Failed(_))) => {
-                self.reply(INTERPRETATION, Event::InterpretationFailed { id, fault });
-            }
-            None => {
-                let declared = match self.last_said {
-                    Some(Act::Say(speech)) => speech.intents.clone(),
-                    Some(Act::Mumble(_) | Act::Silence(_) | Act::Keys(_) | Act::Fault(..) | Act::HangUp)
-                    | None => Vec::new(),
-                };
-                let interpretation = if declared.is_empty() {
-                    self.by_example(hypotheses)
-                } else {
-                    Interpretation { ranked: declared, out_of_scope: 0.05 }
-                };
-                self.reply(INTERPRETATION, Event::Interpreted { id, interpretation });
-            }
-        }
-    }
-
-    fn by_example(&self, hypotheses: &[Hypothesis]) -> Interpretation {
-        let text = hypotheses.first().map(|h| h.text.expose().as_str()).unwrap_or_default();
-        let intents = &self.flow.intents;
-        let found = intents.iter().find(|(_, spec)| spec.examples.iter().any(|e| e == text));
-        match found {
-            Some((intent, _)) => Interpretation {
-                ranked: vec![IntentScore { intent: intent.clone(), probability: 0.97 }],
-                out_of_scope: 0.03,
-            },
-            None => Interpretation { ranked: Vec::new(), out_of_scope: 0.9 },
-        }
-    }
-
-    fn look_up(&mut self, id: RequestId, query: &Query) {
-        match self.fault(Part::Store) {
-            Some(Fault::TimedOut) => {}
-            Some(fault @ (Fault::Overloaded | Fault::Failed(_))) => {
-                self.reply(LOOK_UP, Event::LookUpFailed { id, fault });
-            }
-            None => {
-                let argument = query.args.values().next().map(|v| v.expose().clone()).unwrap_or_default();
-                let rows =
-                    self.script.given.get(&(query.name.clone(), argument)).cloned().unwrap_or_default();
-                self.reply(LOOK_UP, Event::LookedUp { id, rows });
-            }
-        }
-    }
-}
-
-/// An event as a timeline's line, without personal data masked: timelines are the developer's own.
-pub fn show_event(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::CallArrived { ani, dnis, .. } => format!(
-            "call ani={} dnis={}",
-            ani.as_ref().map_or("withheld", |a| a.expose()),
-            dnis.as_ref().map_or("-", |d| d.as_str())
-        ),
-        Event::Key(_) | Event::PromptFinished { .. } => return None,
-        Event::Recognized { recognition, .. } => match recognition.best() {
-            Some(best) => format!("heard \"{}\" confidence={:.2}", best.text.expose(), best.confidence),
-            None => "heard nothing intelligible".to_owned(),
-        },
-        Event::RecognitionFailed { fault, .. } => format!("recogniser {fault}"),
-        Event::Interpreted { interpretation, .. } => match interpretation.best() {
-            Some(best) => format!(
-                "intent {} {:.2} out_of_scope={:.2}",
-                best.intent, best.probability, interpretation.out_of_scope
-            ),
-            None => format!("intent none out_of_scope={:.2}", interpretation.out_of_scope),
-        },
-        Event::InterpretationFailed { fault, .. } => format!("classifier {fault}"),
-        Event::LookedUp { rows, .. } => format!("rows {}", rows.len()),
-        Event::LookUpFailed { fault, .. } => format!("store {fault}"),
-        Event::Transferred { .. } => "agent answered".to_owned(),
-        Event::TransferFailed { fault, .. } => format!("agent {fault}"),
-        Event::HungUp { cause } => format!("hung up by {cause}"),
-    })
-}
-
-/// An action as a timeline's line.
-pub fn show_action(action: &Action) -> Option<String> {
-    Some(match action {
-        Action::Answer => "answer".to_owned(),
-        Action::Say { prompt, .. } => format!("say {}: {}", prompt.name, prompt.text.expose()),
-        Action::StopPrompt { .. } => "stop".to_owned(),
-        Action::Recognize { expect, .. } => format!("recognize expect={}", show_expect(expect)),
-        Action::CancelRecognition { .. } => "cancel recognition".to_owned(),
-        Action::Interpret { .. } => return None,
-        Action::LookUp { query, .. } => {
-            let args: Vec<String> = query.args.iter().map(|(k, v)| format!("{k}={}", v.expose())).collect();
-            format!("look_up {} {}", query.name, args.join(" "))
-        }
-        Action::Transfer { handoff, .. } => {
-            let facts: Vec<String> =
-                handoff.facts.iter().map(|(k, v)| format!("{k}={}", v.expose())).collect();
-            format!(
-                "transfer skill={} reason={} intent={} {}",
-                handoff.skill,
-                handoff.reason,
-                handoff.intent.as_ref().map_or("-", |i| i.as_str()),
-                facts.join(" ")
-            )
-        }
-        Action::WriteRecord { record } => {
-            format!("record {} turns={}", record.disposition, record.turns.len())
-        }
-        Action::HangUp { cause } => format!("hang up {cause}"),
-        Action::Note(note) => match note {
-            Note::SpeechStarted => "speech started".to_owned(),
-            Note::SpeechEnded { at } => format!("speech ended at {at}"),
-            Note::KeyHeard(key) => format!("key {key}"),
-            Note::Decided { decision, why } => format!("{decision} ({why})"),
-            Note::NoInput => "no input".to_owned(),
-        },
-    })
-}
-
-fn show_expect(expect: &crate::call::Expect) -> String {
-    use crate::call::Expect;
-    match expect {
-        Expect::Open => "open".to_owned(),
-        Expect::Digits { min, max } => format!("digits:{min}-{max}"),
-        Expect::YesNo => "yes_no".to_owned(),
-    }
 }
 
 #[cfg(test)]

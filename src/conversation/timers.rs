@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::call::{CallTime, RequestId};
+use crate::call::{CallTime, Pii, RequestId};
 
-/// Silence after which a caller who waits for a look-up is told that it goes on.
-pub(super) const LOOK_UP_PATIENCE: Duration = Duration::from_millis(1_000);
-
-/// A look-up that takes longer has failed.
+/// A look-up of the store that takes longer has failed.
 pub(super) const LOOK_UP_DEADLINE: Duration = Duration::from_secs(6);
 
 /// A recognition or classification that takes longer after the end of speech has failed.
@@ -16,6 +13,9 @@ pub(super) const RECOGNIZER_DEADLINE: Duration = Duration::from_secs(4);
 
 /// Nobody lets a caller wait longer than this for one agent's telephone.
 pub(super) const TRANSFER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A ringing telephone is no silence, but the caller hears none: the line says so at such intervals.
+pub(super) const TRANSFER_PATIENCE: Duration = Duration::from_secs(6);
 
 /// Why a conversation wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +30,8 @@ pub enum TimerReason {
     LookUpSlow,
     /// A look-up takes too long.
     LookUpDeadline,
+    /// The transfer rings for long.
+    TransferSlow,
     /// Nobody takes the transfer.
     Transfer,
     /// The longest call is over.
@@ -37,9 +39,11 @@ pub enum TimerReason {
 }
 
 /// A request whose reply is awaited.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) id: RequestId,
+    pub(super) name: String,
+    pub(super) args: BTreeMap<String, Pii<String>>,
 }
 
 #[derive(Debug, Default)]

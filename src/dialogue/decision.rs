@@ -1,7 +1,7 @@
 //! The one decision about what was heard: believe it, ask whether it is right, or ask again.
 
-use super::flow::Thresholds;
-use crate::call::{Hypothesis, Interpretation};
+use super::spec::Thresholds;
+use crate::call::{Hypothesis, IntentName, Interpretation};
 
 /// What to do with what was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,19 @@ pub fn decide_intent(heard: &Hypothesis, meant: &Interpretation, limits: &Thresh
     (decision, why)
 }
 
+/// The two likeliest intents, where both are likely enough to be asked about and neither leads: "is it
+/// about the delivery, or about the bill?" `None` where one leads, or where nothing was heard well.
+pub(super) fn close_pair(
+    heard: &Hypothesis,
+    meant: &Interpretation,
+    limits: &Thresholds,
+) -> Option<(IntentName, IntentName)> {
+    let [first, second, ..] = meant.ranked.as_slice() else { return None };
+    let heard_well = heard.confidence >= limits.hearing && !meant.is_out_of_scope();
+    let close = meant.margin() < limits.margin && second.probability >= limits.choose;
+    (heard_well && close).then(|| (first.intent.clone(), second.intent.clone()))
+}
+
 /// Whether a value may be taken, by the confidence with which it was heard and read.
 pub fn decide_value(confidence: f32, limits: &Thresholds) -> Decision {
     if confidence < limits.reject {
@@ -73,6 +86,27 @@ mod tests {
             .map(|(i, p)| IntentScore { intent: format!("i{i}").parse().expect("a name"), probability: *p })
             .collect();
         decide_intent(&heard, &Interpretation { ranked, out_of_scope }, &Thresholds::default()).0
+    }
+
+    #[test]
+    fn two_close_intents_are_both_offered() {
+        let pair = |confidence: f32, probabilities: &[f32]| {
+            let heard = Hypothesis { text: Pii::from("x"), confidence };
+            let ranked = probabilities
+                .iter()
+                .enumerate()
+                .map(|(i, p)| IntentScore {
+                    intent: format!("i{i}").parse().expect("a name"),
+                    probability: *p,
+                })
+                .collect();
+            let meant = Interpretation { ranked, out_of_scope: 0.1 };
+            close_pair(&heard, &meant, &Thresholds::default()).is_some()
+        };
+        assert!(pair(0.9, &[0.45, 0.35, 0.1]));
+        assert!(!pair(0.9, &[0.6, 0.3]), "one leads");
+        assert!(!pair(0.9, &[0.3, 0.2, 0.2]), "neither is likely");
+        assert!(!pair(0.4, &[0.45, 0.35]), "badly heard");
     }
 
     #[test]

@@ -4,33 +4,78 @@
 //! listen for, a look-up, a transfer, the end. It knows nothing of SIP, Whisper, SQL, sound or time; it
 //! never fails: bad input is a no-match, and an engine's fault is something the caller is told about.
 //!
-//! Everything it says comes from a [`Flow`], which teams write in `intents/`.
+//! Everything it says comes from a [`Flow`], which teams write in `intents/`. One file here is one thing
+//! that a caller meets: [`greeting`], [`purpose`], [`slots`], [`ways`] for "I don't know", [`verify`],
+//! [`steps`], [`fulfil`], [`closing`]; [`commands`] and [`repair`] hold what works everywhere.
+
+mod check;
+
+mod closing;
+
+mod commands;
+
+mod correction;
 
 mod decision;
 
 mod flow;
 
+mod fulfil;
+
+mod greeting;
+
+mod intent_spec;
+
+mod prompts;
+
+mod purpose;
+
 mod repair;
 
 mod slots;
 
+mod spec;
+
+mod speaking;
+
+mod spoken;
+
+mod state;
+
+mod steps;
+
+mod upset;
+
+mod verify;
+
+mod ways;
+
 mod wording;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use commands::Command;
 pub use decision::{Decision, decide_intent, decide_value};
-pub use flow::{
-    Flow, FlowError, FulfilSpec, IntentSpec, LineSpec, MenuEntry, MenuSpec, SlotSpec, Source, Thresholds,
-    TimeoutSpec, Tries,
+pub use flow::{Commands, Flow, FlowError, Source};
+pub use greeting::Arrival;
+pub use intent_spec::{
+    AccountSpec, ChoicesSpec, Confirmation, DontKnowStep, FulfilSpec, IntentSpec, Leads, SlotSpec, StepSpec,
+    VerifySpec,
 };
-pub use wording::{Wording, WordingError, spoken_date, spoken_digits};
+pub use spec::{
+    CommandSpec, DroppedSpec, GreetingSpec, KeySpec, LinePrompts, LineSpec, MenuEntry, MenuSpec, PromptSpec,
+    ProofSpec, RatingSpec, Thresholds, TimeoutSpec, Tries, UpsetSpec, VerificationSpec, WebhookSpec,
+};
+pub use spoken::{spelled, spoken_date, spoken_digits, spoken_number, spoken_time};
+pub use wording::{Wording, WordingError};
+
+use state::{Asked, State};
 
 use crate::call::{
-    Ani, Expect, Fault, Handoff, HandoffReason, HangupCause, Hypothesis, IntentName, Interpretation, Note,
-    Pii, Prompt, Query, Recognition, Row,
+    Ani, Callback, Expect, Fault, Handoff, HandoffReason, HangupCause, Hypothesis, IntentName,
+    Interpretation, Note, Pii, Prompt, Query, Recognition, Row, Stage,
 };
-use crate::understanding::{Answer, answer};
 
 /// What the caller did, or what came back from the world.
 #[derive(Debug)]
@@ -41,25 +86,27 @@ pub enum Input<'a> {
         recognition: &'a Recognition,
         /// The classifier's view, where it gave one.
         interpretation: Option<&'a Interpretation>,
+        /// How loud it was, RMS in dBFS; `None` where nobody measured.
+        level_dbfs: Option<f32>,
     },
     /// The caller said nothing in time.
     NoInput,
     /// A finished keypad entry, the term char left out.
     Keys(&'a str),
-    /// Key 0: a person, at once.
-    Operator,
-    /// Key `*`: say it again.
-    Repeat,
+    /// The key of a universal command.
+    Command(Command),
     /// The recogniser does not work.
     HearingFault(Fault),
     /// The look-up's rows.
     LookedUp(Vec<Row>),
     /// The look-up failed.
     LookUpFailed(Fault),
-    /// The look-up takes longer than a caller waits without a word.
+    /// The look-up takes longer than a caller waits without a word; comes again at intervals.
     LookUpSlow,
     /// Nobody could take the caller.
     TransferFailed(Fault),
+    /// The person's telephone has been ringing for long; comes again at intervals.
+    TransferSlow,
     /// The longest call is over.
     TooLong,
 }
@@ -72,7 +119,7 @@ pub enum Move {
     Say(Prompt),
     /// Listen for the answer to what was just asked.
     Listen(Question),
-    /// Ask the store; the dialogue waits for the reply.
+    /// Ask the store, or a webhook; the dialogue waits for the reply.
     LookUp(Query),
     /// Hand the caller to a person.
     Transfer(Handoff),
@@ -89,49 +136,16 @@ pub struct Question {
     pub expect: Expect,
     /// On the keypad: most keys of an entry. An entry of one key needs no term char.
     pub max_keys: u8,
+    /// Silence until `no_input`, in milliseconds, where it is not the line's.
+    pub no_input_ms: Option<u64>,
+    /// Keyed in only; what comes is never shown, logged or recorded.
+    pub secret: bool,
 }
 
 impl Question {
-    const OPEN: Question = Question { expect: Expect::Open, max_keys: 1 };
-    const YES_NO: Question = Question { expect: Expect::YesNo, max_keys: 1 };
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum State {
-    /// Before the greeting, while the caller's number is looked up.
-    Arriving,
-    /// "How can I help you?", or "anything else?".
-    Purpose { wrap_up: bool },
-    /// "Is this about …?"
-    ConfirmIntent { intent: IntentName },
-    /// A slot's question.
-    Slot { index: usize },
-    /// "Is that right?"
-    ConfirmSlot { index: usize, value: String },
-    /// "Is it the headphones?", one row after another.
-    Offer { index: usize, step: usize, rows: Vec<Row>, at: usize },
-    /// The keypad menu.
-    Menu,
-    /// Waiting for rows to fill a slot of which the caller does not know the value.
-    FindingSlot { index: usize, step: usize },
-    /// Waiting for the rows that answer the intent.
-    Fulfilling,
-    /// A person is being called.
-    HandingOver,
-    /// Nothing follows.
-    Ended,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Asked {
-    no_input: u8,
-    no_match: u8,
-}
-
-impl Asked {
-    fn times(self) -> u8 {
-        self.no_input.saturating_add(self.no_match)
-    }
+    const OPEN: Question = Question { expect: Expect::Open, max_keys: 1, no_input_ms: None, secret: false };
+    const YES_NO: Question =
+        Question { expect: Expect::YesNo, max_keys: 1, no_input_ms: None, secret: false };
 }
 
 /// One caller's dialogue.
@@ -139,17 +153,45 @@ impl Asked {
 pub struct Dialogue {
     flow: Arc<Flow>,
     state: State,
+    stage: Stage,
     ani: Option<Ani>,
+    arrival: Arrival,
     /// The customer that the caller's number belongs to.
     customer: Row,
     slots: BTreeMap<String, Pii<String>>,
+    /// Slots of this intent that the caller was asked for, in order: where "go back" leads.
+    answered: Vec<String>,
     intent: Option<IntentName>,
+    /// The other of two intents, where the caller wanted both.
+    later: Option<IntentName>,
     asked: Asked,
+    /// The slot and the way to its value that is being tried.
+    seeking: Option<(usize, usize)>,
+    /// How often a slot's choices all failed to suit.
+    unsuited: u8,
+    /// The slot that was said back in passing, until the next turn.
+    echoed: Option<usize>,
     /// Prompts since the last answer, for "repeat".
     said: Vec<Prompt>,
+    /// Whether a question followed them, so that the next prompt begins anew.
+    said_is_whole: bool,
     /// The question that they led to.
     question: Question,
+    /// How often each prompt with variants was said.
+    times_said: BTreeMap<String, usize>,
+    /// Where the counting of variants begins: not the same for all callers.
+    variant_seed: usize,
+    slow: bool,
+    /// "Take your time" that may still be said before silence counts.
+    patience: u8,
     last_heard: Option<Pii<String>>,
+    last_level_dbfs: Option<f32>,
+    /// Signs that the caller is upset.
+    signs: u8,
+    /// The account that proofs are about.
+    account: Option<Pii<String>>,
+    /// Proofs that held, each with its account.
+    proved: BTreeSet<(Pii<String>, String)>,
     transfers_failed: u8,
     /// A slot filled with a value of which the line is not sure: the look-up is its check.
     unsure: Option<usize>,
@@ -157,7 +199,14 @@ pub struct Dialogue {
     not_found: u8,
     /// How often the line apologised for its hearing.
     hearing_faults: u8,
+    narrowed: bool,
+    /// Steps that the caller has been led through in this intent.
+    steps_tried: usize,
     resolved: bool,
+    rating: Option<u8>,
+    was_rated: bool,
+    callback: Option<Callback>,
+    reference_given: bool,
     moves: VecDeque<Move>,
 }
 
@@ -166,20 +215,42 @@ impl Dialogue {
     pub fn new(flow: Arc<Flow>) -> Dialogue {
         Dialogue {
             flow,
-            state: State::Arriving,
+            state: State::Arriving { dropped: false },
+            stage: Stage::Preparation,
             ani: None,
+            arrival: Arrival::default(),
             customer: Row::new(),
             slots: BTreeMap::new(),
+            answered: Vec::new(),
             intent: None,
+            later: None,
             asked: Asked::default(),
+            seeking: None,
+            unsuited: 0,
+            echoed: None,
             said: Vec::new(),
+            said_is_whole: false,
             question: Question::OPEN,
+            times_said: BTreeMap::new(),
+            variant_seed: 0,
+            slow: false,
+            patience: 0,
             last_heard: None,
+            last_level_dbfs: None,
+            signs: 0,
+            account: None,
+            proved: BTreeSet::new(),
             transfers_failed: 0,
             unsure: None,
             not_found: 0,
             hearing_faults: 0,
+            narrowed: false,
+            steps_tried: 0,
             resolved: false,
+            rating: None,
+            was_rated: false,
+            callback: None,
+            reference_given: false,
             moves: VecDeque::new(),
         }
     }
@@ -199,64 +270,39 @@ impl Dialogue {
         &self.slots
     }
 
+    /// The stage of the call.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// How content the caller said to be, 1 to 5.
+    pub fn rating(&self) -> Option<u8> {
+        self.rating
+    }
+
+    /// The callback that was promised.
+    pub fn callback(&self) -> Option<&Callback> {
+        self.callback.as_ref()
+    }
+
+    /// The call's reference number, where the caller was told it.
+    pub fn reference(&self) -> Option<String> {
+        self.reference_given.then(|| self.arrival.reference())
+    }
+
     /// Whether a person is being called or the call is ending, so that nothing more is asked.
     pub fn is_leaving(&self) -> bool {
         matches!(self.state, State::HandingOver | State::Ended)
     }
 
-    /// Whether the line is busy with something that no answer can change.
-    fn is_working(&self) -> bool {
-        matches!(self.state, State::Arriving | State::FindingSlot { .. } | State::Fulfilling)
-            || self.is_leaving()
+    /// Whether what the caller says or keys now must not be shown, logged or recorded.
+    pub fn is_secret(&self) -> bool {
+        self.question.secret && matches!(self.state, State::Proof { .. } | State::Proving { .. })
     }
 
     /// The next move, in order.
     pub fn poll_move(&mut self) -> Option<Move> {
         self.moves.pop_front()
-    }
-
-    /// Whether what was heard so far already answers the question, so that the short *complete*
-    /// timeout decides that the turn is over. Without the classifier's view (`meant`), whether the words
-    /// alone answer it.
-    pub fn is_complete(&self, heard: &Recognition, meant: Option<&Interpretation>) -> bool {
-        let Some(best) = heard.best() else { return false };
-        let text = best.text.expose();
-        if self.is_command(text) {
-            return true;
-        }
-        match &self.state {
-            State::Purpose { wrap_up } => {
-                let plain = answer(text).is_some_and(|a| {
-                    a.whole && matches!(a.answer, Answer::Yes | Answer::No | Answer::ThatsAll)
-                });
-                (*wrap_up && plain) || self.takes_intent(best, meant)
-            }
-            State::ConfirmIntent { .. } | State::Offer { .. } => answer(text).is_some_and(|a| a.whole),
-            State::ConfirmSlot { .. } => answer(text).is_some_and(|a| a.whole),
-            State::Slot { index } => self.slot_is_complete(*index, heard, text),
-            State::Menu => self.takes_intent(best, meant),
-            State::Arriving
-            | State::FindingSlot { .. }
-            | State::Fulfilling
-            | State::HandingOver
-            | State::Ended => false,
-        }
-    }
-
-    fn takes_intent(&self, best: &Hypothesis, meant: Option<&Interpretation>) -> bool {
-        meant.is_some_and(|m| decide_intent(best, m, &self.flow.line.thresholds).0 == Decision::Accept)
-    }
-
-    /// Begins: the caller's number is looked up before the greeting.
-    pub fn handle_arrival(&mut self, ani: Option<Ani>) {
-        self.ani = ani;
-        match &self.ani {
-            Some(ani) => {
-                let args = BTreeMap::from([("ani".to_owned(), Pii::from(ani.expose()))]);
-                self.moves.push_back(Move::LookUp(Query { name: "customer_by_ani".to_owned(), args }));
-            }
-            None => self.greet(),
-        }
     }
 
     /// Takes what happened and queues what follows from it.
@@ -265,261 +311,107 @@ impl Dialogue {
             return;
         }
         match input {
-            Input::Heard { recognition, interpretation } => self.heard(recognition, interpretation),
+            Input::Heard { recognition, interpretation, level_dbfs } => {
+                self.heard(recognition, interpretation, level_dbfs);
+            }
             Input::NoInput => self.no_input(),
             Input::Keys(keys) => self.keys(keys),
-            Input::Operator => self.hand_over(HandoffReason::CallerAsked),
-            Input::Repeat => self.repeat(),
+            Input::Command(command) => self.obey(command, "by key"),
             Input::HearingFault(_) => self.hearing_fault(),
             Input::LookedUp(rows) => self.looked_up(rows),
             Input::LookUpFailed(_) => self.look_up_failed(),
             Input::LookUpSlow => self.look_up_slow(),
             Input::TransferFailed(_) => self.transfer_failed(),
+            Input::TransferSlow => self.transfer_slow(),
             Input::TooLong => {
                 self.say("too_long");
                 self.end();
             }
         }
+        self.enter_stage();
     }
 
-    fn heard(&mut self, recognition: &Recognition, meant: Option<&Interpretation>) {
-        let Some(best) = recognition.best() else { return self.no_match("nothing intelligible") };
-        self.last_heard = Some(best.text.clone());
+    fn heard(&mut self, heard: &Recognition, meant: Option<&Interpretation>, level_dbfs: Option<f32>) {
+        let Some(best) = heard.best() else { return self.no_match("nothing intelligible") };
         let limits = self.flow.line.thresholds;
         if best.confidence < limits.reject {
             let why = format!("hearing {:.2} < {:.2}", best.confidence, limits.reject);
             return self.no_match(&why);
         }
         let text = best.text.expose().clone();
-        if self.command(&text) {
+        if let Some(command) = self.command_in(&text) {
+            self.remember(&text);
+            return self.obey(command, "universal command");
+        }
+        if self.is_working() {
+            // Nothing was asked: the caller talks while the line works. Only commands count.
             return;
         }
+        if self.grows_upset(&text, level_dbfs) || self.corrects(heard, best) {
+            return;
+        }
+        let echoed = self.echoed.take();
         match self.state.clone() {
+            State::WelcomeBack => self.heard_welcome_back(best, meant),
             State::Purpose { wrap_up } => self.heard_purpose(best, meant, wrap_up),
             State::ConfirmIntent { intent } => self.heard_confirm_intent(best, meant, &intent),
-            State::Slot { index } => self.heard_slot(recognition, meant, index),
-            State::ConfirmSlot { index, value } => self.heard_confirm_slot(recognition, index, &value),
-            State::Offer { index, step, rows, at } => {
-                self.heard_offer(recognition, meant, (index, step, rows, at))
-            }
-            State::Menu => self.heard_menu(best, meant),
-            // Nothing was asked: the caller talks while the line works. Only commands count.
-            State::Arriving
+            State::Choose { first, second } => self.heard_choose(best, meant, (first, second)),
+            State::Slot { index } => self.heard_slot(heard, meant, index, echoed),
+            State::ConfirmSlot { index, value } => self.heard_confirm_slot(heard, index, &value),
+            State::Offer(offer) => self.heard_offer(heard, meant, offer),
+            State::Proof { index } => self.heard_proof(heard, index),
+            State::Step { index } => self.heard_step(best, meant, index),
+            State::ConfirmAction => self.heard_confirm_action(best, meant),
+            State::Callback { then_person } => self.heard_callback(best, then_person),
+            State::Rating => self.heard_rating(best),
+            State::Menu => self.try_intent(best, meant, false),
+            State::Arriving { .. }
             | State::FindingSlot { .. }
+            | State::FindingAccount
+            | State::Proving { .. }
             | State::Fulfilling
             | State::HandingOver
             | State::Ended => {}
         }
     }
 
-    fn is_command(&self, text: &str) -> bool {
-        let c = &self.flow.commands;
-        [&c.agent, &c.repeat, &c.help, &c.start_over, &c.goodbye].iter().any(|set| set.is_whole(text))
-    }
-
-    /// Words that work everywhere. Only a whole utterance counts, so that "I need help with my bill"
-    /// is no call for help.
-    fn command(&mut self, text: &str) -> bool {
-        let commands = &self.flow.commands;
-        // While the line works, only the wish for a person counts: there is no question to repeat.
-        if self.is_working() && !commands.agent.is_whole(text) {
-            return false;
+    /// Keeps what was said for the person who may take over, and to tell a repetition.
+    fn remember(&mut self, text: &str) {
+        if !self.is_secret() {
+            self.last_heard = Some(Pii::from(text));
         }
-        if commands.agent.is_whole(text) {
-            self.decided("agent", format!("universal command in state {}", self.state_name()));
-            self.hand_over(HandoffReason::CallerAsked);
-        } else if commands.repeat.is_whole(text) {
-            self.decided("repeat", "universal command".to_owned());
-            self.repeat();
-        } else if commands.start_over.is_whole(text) {
-            self.decided("start_over", "universal command".to_owned());
-            self.slots.clear();
-            self.intent = None;
-            self.ask_purpose();
-        } else if commands.goodbye.is_whole(text) {
-            self.decided("goodbye", "universal command".to_owned());
-            self.goodbye();
-        } else if commands.help.is_whole(text) {
-            self.decided("help", "universal command".to_owned());
-            self.help();
-        } else {
-            return false;
-        }
-        true
-    }
-
-    fn heard_purpose(&mut self, best: &Hypothesis, meant: Option<&Interpretation>, wrap_up: bool) {
-        let text = best.text.expose().clone();
-        if let Some(said) = answer(&text).filter(|a| a.whole) {
-            match said.answer {
-                Answer::ThatsAll => return self.nothing_else(),
-                Answer::No if wrap_up => return self.nothing_else(),
-                Answer::Yes if wrap_up => {
-                    self.decided("something_else", String::new());
-                    return self.ask_purpose();
-                }
-                Answer::Yes | Answer::No | Answer::DontKnow => {}
-            }
-        }
-        self.try_intent(best, meant, true);
-    }
-
-    /// Takes the intent, asks whether it is meant, or counts a no-match. Whether it was taken up.
-    fn try_intent(&mut self, best: &Hypothesis, meant: Option<&Interpretation>, may_confirm: bool) {
-        // The classifier did not answer: the caller was clear, the line is not.
-        let Some(meant) = meant else { return self.hearing_fault() };
-        let (decision, why) = decide_intent(best, meant, &self.flow.line.thresholds);
-        let known = meant.best().map(|s| s.intent.clone()).filter(|i| self.flow.intents.contains_key(i));
-        match (decision, known) {
-            (Decision::Accept, Some(intent)) => {
-                self.decided("accept", format!("{intent}: {why}"));
-                self.take_intent(intent, Some(best));
-            }
-            (Decision::Confirm, Some(intent)) if may_confirm => {
-                self.decided("confirm", format!("{intent}: {why}"));
-                self.confirm_intent(intent, best);
-            }
-            (Decision::Accept | Decision::Confirm | Decision::Reject, _) => {
-                match self.intent_by_value(best) {
-                    Some(intent) if may_confirm => {
-                        self.decided("confirm", format!("{intent}, for the value in it: {why}"));
-                        self.confirm_intent(intent, best);
-                    }
-                    Some(_) | None => self.no_match(&why),
-                }
-            }
-        }
-    }
-
-    fn confirm_intent(&mut self, intent: IntentName, best: &Hypothesis) {
-        self.fill_from(&intent, best);
-        let label = self.flow.intents.get(&intent).map(|s| s.label.clone()).unwrap_or_default();
-        self.begin_question();
-        self.say_with("confirm_intent", &[("label", label)]);
-        self.state = State::ConfirmIntent { intent };
-        self.listen(Question::YES_NO);
-    }
-
-    fn heard_confirm_intent(
-        &mut self,
-        best: &Hypothesis,
-        meant: Option<&Interpretation>,
-        intent: &IntentName,
-    ) {
-        let said = answer(best.text.expose());
-        // Whoever answers the next question has said yes to this one.
-        let filled = self.slots.len();
-        if said.as_ref().is_none_or(|s| s.answer != Answer::No) {
-            self.fill_from(intent, best);
-        }
-        if self.slots.len() > filled {
-            self.decided("confirmed", format!("{intent}, by a value for it"));
-            return self.take_intent(intent.clone(), None);
-        }
-        match said.as_ref().map(|s| (s.answer, s.whole)) {
-            Some((Answer::Yes, _)) => {
-                self.decided("confirmed", intent.to_string());
-                self.take_intent(intent.clone(), None);
-            }
-            Some((Answer::No | Answer::DontKnow | Answer::ThatsAll, true)) => {
-                self.decided("denied", intent.to_string());
-                self.slots.clear();
-                self.purpose_not_understood();
-            }
-            Some((Answer::No | Answer::DontKnow | Answer::ThatsAll, false)) | None => {
-                self.slots.clear();
-                self.try_intent(best, meant, false);
-            }
-        }
-    }
-
-    fn heard_menu(&mut self, best: &Hypothesis, meant: Option<&Interpretation>) {
-        self.try_intent(best, meant, false);
-    }
-
-    /// Works on an intent: fills what was said with it, then asks for the rest.
-    fn take_intent(&mut self, intent: IntentName, heard: Option<&Hypothesis>) {
-        if let Some(heard) = heard {
-            self.fill_from(&intent, heard);
-        }
-        self.intent = Some(intent);
-        self.asked = Asked::default();
-        self.next_slot();
     }
 
     fn spec(&self) -> Option<&IntentSpec> {
         self.intent.as_ref().and_then(|intent| self.flow.intents.get(intent))
     }
 
-    fn greet(&mut self) {
-        self.begin_question();
-        self.say("greeting");
-        self.ask_purpose_after_greeting();
-    }
-
-    fn ask_purpose_after_greeting(&mut self) {
-        self.asked = Asked::default();
-        self.say_nth("how_can_i_help", 0);
-        self.state = State::Purpose { wrap_up: false };
-        self.listen(Question::OPEN);
-    }
-
-    fn ask_purpose(&mut self) {
-        self.begin_question();
-        self.ask_purpose_after_greeting();
-    }
-
-    fn anything_else(&mut self) {
-        self.asked = Asked::default();
-        self.say("anything_else");
-        self.state = State::Purpose { wrap_up: true };
-        self.listen(Question::OPEN);
-    }
-
-    fn nothing_else(&mut self) {
-        self.decided("nothing_else", String::new());
-        self.goodbye();
-    }
-
-    fn goodbye(&mut self) {
-        self.begin_question();
-        self.say("goodbye");
-        self.end();
-    }
-
-    fn end(&mut self) {
-        self.state = State::Ended;
-        self.moves.push_back(Move::HangUp(HangupCause::Line));
-    }
-
-    fn menu(&mut self) {
-        self.begin_question();
-        self.asked = Asked::default();
-        self.read_menu();
-    }
-
-    fn read_menu(&mut self) {
-        self.say("menu.intro");
-        let keys: Vec<_> = self.flow.line.menu.get_ref().entry.iter().map(|e| e.key).collect();
-        for key in keys {
-            self.say(&format!("menu.{key}"));
-        }
-        self.say("menu.person");
-        self.state = State::Menu;
-        self.listen(Question::OPEN);
+    /// The name of a prompt of the intent that is worked on.
+    fn own_prompt(&self, what: &str) -> String {
+        format!("{}.{what}", self.intent.as_ref().map(IntentName::as_str).unwrap_or_default())
     }
 
     fn keys(&mut self, keys: &str) {
+        self.echoed = None;
         match self.state.clone() {
             State::Slot { index } => self.keyed_slot(index, keys),
+            State::Proof { index } => self.keyed_proof(index, keys),
             State::Menu => self.keyed_menu(keys),
-            State::ConfirmIntent { .. } | State::ConfirmSlot { .. } | State::Offer { .. } => {
-                self.keyed_yes_no(keys)
-            }
+            State::Choose { first, second } => self.keyed_choose(keys, (first, second)),
+            State::Rating => self.rated(keys.parse().ok()),
+            State::ConfirmIntent { .. }
+            | State::ConfirmSlot { .. }
+            | State::Offer(_)
+            | State::WelcomeBack
+            | State::Step { .. }
+            | State::ConfirmAction
+            | State::Callback { .. } => self.keyed_yes_no(keys),
             // A caller who reaches for the keys wants the menu.
             State::Purpose { .. } => self.menu(),
-            State::Arriving
+            State::Arriving { .. }
             | State::FindingSlot { .. }
+            | State::FindingAccount
+            | State::Proving { .. }
             | State::Fulfilling
             | State::HandingOver
             | State::Ended => {}
@@ -535,75 +427,42 @@ impl Dialogue {
         };
         let spoken = Hypothesis { text: Pii::from(word), confidence: 1.0 };
         let recognition = Recognition { hypotheses: vec![spoken], ..Recognition::default() };
-        self.heard(&recognition, None);
+        self.heard(&recognition, None, None);
     }
 
-    fn keyed_menu(&mut self, keys: &str) {
-        let entries = &self.flow.line.menu.get_ref().entry;
-        let chosen = entries.iter().find(|e| keys.len() == 1 && keys.starts_with(e.key.as_char()));
-        match chosen.map(|e| e.intent.clone()) {
-            Some(intent) => {
-                self.decided("menu", format!("key {keys}: {intent}"));
-                self.take_intent(intent, None);
-            }
-            None => self.no_match("no entry of the menu"),
+    fn looked_up(&mut self, rows: Vec<Row>) {
+        self.times_said.remove("one_moment");
+        match self.state.clone() {
+            State::Arriving { dropped } => self.prepared(dropped, rows),
+            State::FindingSlot { index, way } => self.found_rows(index, way, rows),
+            State::FindingAccount => self.found_account(&rows),
+            State::Proving { index } => self.checked_proof(index, &rows),
+            State::Fulfilling => self.answer_with(rows),
+            // A reply that nobody waits for any more.
+            State::WelcomeBack
+            | State::Purpose { .. }
+            | State::ConfirmIntent { .. }
+            | State::Choose { .. }
+            | State::Slot { .. }
+            | State::ConfirmSlot { .. }
+            | State::Offer(_)
+            | State::Proof { .. }
+            | State::Step { .. }
+            | State::ConfirmAction
+            | State::Callback { .. }
+            | State::Rating
+            | State::Menu
+            | State::HandingOver
+            | State::Ended => {}
         }
     }
 
-    fn decided(&mut self, decision: &'static str, why: String) {
-        self.moves.push_back(Move::Note(Note::Decided { decision, why }));
+    fn decided(&mut self, decision: &'static str, why: impl Into<String>) {
+        self.moves.push_back(Move::Note(Note::Decided { decision, why: why.into() }));
     }
 
-    /// A new question: what was said before is no longer what "repeat" repeats.
-    fn begin_question(&mut self) {
-        self.said.clear();
-    }
-
-    fn say(&mut self, name: &str) {
-        self.say_with(name, &[]);
-    }
-
-    fn say_nth(&mut self, list: &str, n: u8) {
-        if let Some(name) = self.flow.wording.nth(list, usize::from(n)) {
-            self.say(&name);
-        }
-    }
-
-    fn say_with(&mut self, name: &str, extra: &[(&str, String)]) {
-        let mut values = BTreeMap::from([("line".to_owned(), self.flow.line.name.clone())]);
-        for (key, value) in self.customer.iter().chain(self.slots.iter()) {
-            values.insert(key.clone(), value.expose().clone());
-        }
-        values.extend(extra.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-        match self.flow.wording.render(name, &values) {
-            Ok(prompt) if prompt.text.expose().is_empty() => {}
-            Ok(prompt) => {
-                self.said.push(prompt.clone());
-                self.moves.push_back(Move::Say(prompt));
-            }
-            Err(why) => self.decided("prompt_fault", format!("{name}: {why}")),
-        }
-    }
-
-    fn listen(&mut self, question: Question) {
-        self.question = question.clone();
-        self.moves.push_back(Move::Listen(question));
-    }
-
-    fn state_name(&self) -> &'static str {
-        match self.state {
-            State::Arriving => "arriving",
-            State::Purpose { wrap_up: false } => "purpose",
-            State::Purpose { wrap_up: true } => "wrap_up",
-            State::ConfirmIntent { .. } => "confirm_intent",
-            State::Slot { .. } => "slot",
-            State::ConfirmSlot { .. } => "confirm_slot",
-            State::Offer { .. } => "offer",
-            State::Menu => "menu",
-            State::FindingSlot { .. } => "finding_slot",
-            State::Fulfilling => "fulfilling",
-            State::HandingOver => "handing_over",
-            State::Ended => "ended",
-        }
+    fn hand_over_as_unknown(&mut self) {
+        let reason = if self.not_found > 0 { HandoffReason::NotFound } else { HandoffReason::ValueUnknown };
+        self.hand_over(reason);
     }
 }

@@ -95,8 +95,8 @@ pub fn cues<E>(
                 Part::Other(pcm)
             }
             // Faults are a matter of the text level: at audio level the engines are real.
-            Act::Fault(..) => continue,
-            Act::HangUp => Part::HangUp,
+            Act::Fault(..) | Act::Slow(..) => continue,
+            Act::HangUp(_) => Part::HangUp,
         };
         cues.push(Cue { barge: step.barge, part });
     }

@@ -48,6 +48,15 @@ fn interpreted(line: &Line, id: RequestId, hypotheses: &[Hypothesis]) -> Event {
 }
 
 fn looked_up(line: &Line, id: RequestId, query: &Query) -> Event {
+    if let Some(webhook) = line.flow.line.webhook.get(&query.name) {
+        return match super::webhook::ask(webhook, query) {
+            Ok(rows) => Event::LookedUp { id, rows },
+            Err(error) => {
+                tracing::warn!(%error, webhook = query.name, "webhook failed");
+                Event::LookUpFailed { id, fault: Fault::Failed(error.to_string()) }
+            }
+        };
+    }
     match line.runtime.block_on(line.store.look_up(query)) {
         Ok(rows) => Event::LookedUp { id, rows },
         Err(error) => {

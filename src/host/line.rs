@@ -19,7 +19,7 @@ use crate::understanding::classifier::{
 };
 use crate::understanding::{TrainingFile, TrainingFileError, TrainingSet, TrainingSetError};
 use crate::voice::{
-    PromptVoice, PromptVoiceOptions, Recordings, VoiceError, VoiceSettings, default_synthesizer,
+    MAX_STRETCH, PromptVoice, PromptVoiceOptions, Recordings, VoiceError, VoiceSettings, default_synthesizer,
 };
 
 /// The encoder's name in `models/manifest.toml`.
@@ -27,6 +27,9 @@ pub const ENCODER: &str = "all-MiniLM-L6-v2";
 
 /// The seed of training; printed with the report.
 pub const TRAINING_SEED: u64 = 20_260_101;
+
+/// How much longer speech is for a caller who asked for it slowly.
+const SLOWER: f32 = 1.35;
 
 /// Utterances that may wait for each recogniser: past that the caller is better served by the keypad.
 const QUEUE_PER_RECOGNIZER: usize = 4;
@@ -290,11 +293,14 @@ fn open_voice(config: &Config, flow: &Flow) -> Result<PromptVoice, LineError> {
         "auto" => None,
         name => Some(name.parse()?),
     };
-    let synthesizer = default_synthesizer(&VoiceSettings { voice, stretch: config.voice_stretch()? })?;
+    let stretch = config.voice_stretch()?;
+    let synthesizer = default_synthesizer(&VoiceSettings { voice: voice.clone(), stretch })?;
+    let slow = default_synthesizer(&VoiceSettings { voice, stretch: (stretch * SLOWER).min(MAX_STRETCH) })?;
     let recordings = read_recordings(&config.path("audio").join("prompts"))?;
     let cache_folder = Some(config.path("state").join("prompts"));
     let voice =
-        PromptVoice::new(synthesizer, PromptVoiceOptions { recordings, cache_folder, ..Default::default() })?;
+        PromptVoice::new(synthesizer, PromptVoiceOptions { recordings, cache_folder, ..Default::default() })?
+            .with_slow(slow);
     let evergreen: Vec<Prompt> = flow.wording.evergreen().collect();
     voice.warm(&evergreen)?;
     Ok(voice)

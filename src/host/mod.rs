@@ -24,6 +24,8 @@ pub mod suite;
 
 pub mod text;
 
+pub mod webhook;
+
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -32,6 +34,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub fn stopwatch() -> Duration {
     static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
     BEGAN.elapsed()
+}
+
+/// The day and hour where the line is, for what it says by them.
+pub fn local_time() -> jiff::civil::DateTime {
+    jiff::Zoned::now().datetime()
 }
 
 /// A word that no other call has: time, process and count.

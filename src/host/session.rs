@@ -13,6 +13,7 @@ use crate::call::{
     Action, Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Event, HangupCause, Note, RequestId,
 };
 use crate::conversation::Conversation;
+use crate::conversation::script::masked;
 use crate::speech::Voice;
 
 /// The caller's end of a call.
@@ -193,7 +194,8 @@ impl<'a> Session<'a> {
     }
 
     fn event(&mut self, now: CallTime, event: Event) {
-        self.observer.event(now, &event);
+        let hidden = if self.conversation.is_secret() { masked(&event) } else { None };
+        self.observer.event(now, hidden.as_ref().unwrap_or(&event));
         self.conversation.handle_event(now, event);
         self.carry_out(now);
     }
@@ -238,7 +240,9 @@ impl<'a> Session<'a> {
         let Some(caller) = channel.exchange(now, &line, talks) else {
             return self.event(now, Event::HungUp { cause: HangupCause::Caller });
         };
-        self.observer.frames(&caller, &line);
+        // A PIN's tones are as good as the PIN.
+        let kept = if self.conversation.is_secret() { &Frame::SILENCE } else { &caller };
+        self.observer.frames(kept, &line);
         while let Some(key) = channel.key() {
             self.event(now, Event::Key(key));
         }

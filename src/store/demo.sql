@@ -12,6 +12,9 @@ INSERT INTO customers (id, name, phone) VALUES
     (8, 'Samuel Wright',  '5550123')
 ON CONFLICT DO NOTHING;
 
+UPDATE customers SET postcode = '9021' || id, born_on = (1960 + 3 * id) || '-05-0' || id
+WHERE id <= 8 AND postcode IS NULL AND phone LIKE '55501%';
+
 INSERT INTO orders (number, customer_id, item, status, placed_on, expected_on, carrier)
 SELECT number, customer_id, item, status,
        date('now', 'localtime', placed), date('now', 'localtime', expected), carrier

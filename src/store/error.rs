@@ -36,9 +36,7 @@ pub enum StoreError {
         why: String,
     },
     /// The look-up has no such name.
-    #[error(
-        "no look-up is named '{0}': expected customer_by_ani, order_by_number, orders_by_ani or open_orders_by_ani"
-    )]
+    #[error("no look-up is named '{0}': expected one of {names}", names = look_up_names())]
     UnknownQuery(String),
     /// The look-up lacks an argument.
     #[error("the look-up '{query}' needs the argument '{argument}'")]
@@ -108,4 +106,9 @@ impl StoreError {
         }
         StoreError::Failed { path: path.to_owned(), why: error.to_string() }
     }
+}
+
+fn look_up_names() -> String {
+    let names: Vec<&str> = crate::call::LOOK_UPS.iter().map(|spec| spec.name).collect();
+    names.join(", ")
 }

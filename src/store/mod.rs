@@ -13,9 +13,13 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use crate::call::Pii;
+
 mod error;
 
 mod look_up;
+
+mod proof;
 
 mod record;
 
@@ -30,6 +34,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 /// The demo shop's customers and orders.
 const DEMO: &str = include_str!("demo.sql");
+
+/// Customers of the demo shop who have a PIN. Numbers and PINs of nobody.
+const DEMO_PINS: &[(i64, &str)] = &[(1, "4711"), (8, "2580")];
 
 /// How long a caller may wait for a database that another program holds: long enough for a backup's
 /// checkpoint, short of a silence that makes callers hang up.
@@ -156,7 +163,22 @@ impl Store {
         let failed = |e| StoreError::new(&self.path, &e);
         let mut transaction = opened.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         sqlx::raw_sql(DEMO).execute(&mut *transaction).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await.map_err(failed)?;
+        for (account, pin) in DEMO_PINS {
+            if self.has_no_pin(*account).await? {
+                self.set_pin(*account, Some(&Pii::from(*pin))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn has_no_pin(&self, account: i64) -> Result<bool, StoreError> {
+        let opened = self.current().await?;
+        let known = sqlx::query_scalar::<_, Option<String>>("SELECT pin_hash FROM customers WHERE id = ?1")
+            .bind(account)
+            .fetch_optional(&opened.readers)
+            .await;
+        Ok(known.map_err(|e| StoreError::new(&self.path, &e))?.is_some_and(|hash| hash.is_none()))
     }
 
     /// Closes the connections. Not needed for the data's safety.

@@ -28,8 +28,9 @@ pub enum Written {
 }
 
 const INSERT_CALL: &str = "
-    INSERT INTO calls (id, started_at_unix_ms, duration_ms, ani, dnis, intent, slots, turns, disposition, cause)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING";
+    INSERT INTO calls (id, started_at_unix_ms, duration_ms, ani, dnis, intent, slots, turns, disposition, cause,
+                       stage, reference, rating, callback, look_ups)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING";
 
 const INSERT_HANDOFF: &str = "
     INSERT INTO handoffs (call_id, skill, reason, intent, facts, last_heard) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -116,6 +117,11 @@ async fn insert_call(connection: &mut SqliteConnection, kept: &KeptCall) -> Resu
         .bind(json(&record.turns))
         .bind(record.disposition.to_string())
         .bind(record.cause.to_string())
+        .bind(record.stage.to_string())
+        .bind(record.reference.as_deref())
+        .bind(record.rating.map(i64::from))
+        .bind(record.callback.as_ref().map(json))
+        .bind(json(&record.look_ups))
         .execute(connection)
         .await?;
     Ok(done.rows_affected() > 0)
@@ -165,6 +171,11 @@ impl Fields<'_> {
             handoff: self.handoff()?,
             disposition: self.word("disposition")?,
             cause: self.word("cause")?,
+            stage: self.word("stage")?,
+            reference: self.text("reference")?,
+            rating: self.rating()?,
+            callback: self.text("callback")?.map(|_| self.json("callback")).transpose()?,
+            look_ups: self.json("look_ups")?,
         };
         let started_at_unix_ms = self.millis("started_at_unix_ms")?;
         Ok(KeptCall { started_at_unix_ms, record })
@@ -181,6 +192,11 @@ impl Fields<'_> {
             facts: self.json("facts")?,
             last_heard: self.text("last_heard")?.map(Pii::new),
         }))
+    }
+
+    fn rating(&self) -> Result<Option<u8>, String> {
+        let rating: Option<i64> = self.row.try_get("rating").map_err(|e| e.to_string())?;
+        rating.map(u8::try_from).transpose().map_err(|_| "'rating' is out of range".to_owned())
     }
 
     fn millis(&self, column: &str) -> Result<u64, String> {

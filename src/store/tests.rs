@@ -11,7 +11,8 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::call::{
-    CallRecord, CallTime, Disposition, Handoff, HandoffReason, HangupCause, Pii, Query, Row, TurnRecord,
+    CallRecord, CallTime, Callback, CallbackReason, Disposition, Handoff, HandoffReason, HangupCause,
+    LookUpRecord, Pii, Query, Row, Stage, TurnRecord,
 };
 
 struct Rig {
@@ -79,7 +80,7 @@ impl Rig {
 }
 
 fn query(name: &str, argument: &str, value: &str) -> Query {
-    Query { name: name.to_owned(), args: BTreeMap::from([(argument.to_owned(), value.into())]) }
+    Query::new(name, BTreeMap::from([(argument.to_owned(), value.into())]))
 }
 
 fn field<'a>(row: &'a Row, name: &str) -> &'a str {
@@ -109,6 +110,11 @@ fn record(id: &str) -> CallRecord {
         }),
         disposition: Disposition::Transferred,
         cause: HangupCause::Transferred,
+        stage: Stage::Resolution,
+        reference: Some("012345".to_owned()),
+        rating: Some(4),
+        callback: None,
+        look_ups: Vec::new(),
     }
 }
 
@@ -153,7 +159,7 @@ fn a_wrong_look_up_is_named() {
     let rig = Rig::new();
     let store = rig.open();
     let ask = |query| rig.runtime.block_on(store.look_up(&query)).expect_err("it is wrong").to_string();
-    assert!(ask(query("order", "number", "1")).contains("expected customer_by_ani"));
+    assert!(ask(query("order", "number", "1")).contains("expected one of customer_by_ani"));
     assert!(ask(query("order_by_number", "ani", "1")).contains("needs the argument 'number'"));
     let injected = query("order_by_number", "number", "' OR 1=1 --");
     assert!(rig.runtime.block_on(store.look_up(&injected)).expect("it answers").is_empty());
@@ -360,6 +366,7 @@ fn any_turn() -> impl Strategy<Value = TurnRecord> {
             probability,
             decision,
             decided_after_ms: after,
+            stage: Stage::Resolution,
         },
     )
 }
@@ -373,6 +380,8 @@ fn any_handoff() -> impl Strategy<Value = Handoff> {
         HandoffReason::ValueUnknown,
         HandoffReason::NotFound,
         HandoffReason::SystemFault,
+        HandoffReason::NotVerified,
+        HandoffReason::CallerUpset,
     ]);
     let facts = prop::collection::btree_map("[a-z]{1,8}", "\\PC{0,20}".prop_map(Pii::new), 0..4);
     ("[a-z]{0,8}", reason, prop::option::of("[a-z_]{1,20}"), facts, prop::option::of("\\PC{0,30}")).prop_map(
@@ -384,6 +393,25 @@ fn any_handoff() -> impl Strategy<Value = Handoff> {
             last_heard: heard.map(Pii::new),
         },
     )
+}
+
+fn any_callback() -> impl Strategy<Value = Callback> {
+    let reason = prop::sample::select(vec![
+        CallbackReason::NobodyFree,
+        CallbackReason::SystemFault,
+        CallbackReason::CutOff,
+    ]);
+    ("\\+?[0-9]{2,20}", reason).prop_map(|(number, reason)| Callback {
+        number: number.parse().expect("a number"),
+        reason,
+        intent: "order_status".parse().ok(),
+    })
+}
+
+fn any_look_up() -> impl Strategy<Value = LookUpRecord> {
+    let values = || prop::collection::btree_map("[a-z_.]{1,8}", "\\PC{0,20}".prop_map(Pii::new), 0..4);
+    ("[a-z_]{1,20}", values(), prop::option::of(prop::collection::vec(values(), 0..3)))
+        .prop_map(|(name, args, rows)| LookUpRecord { name, args, rows })
 }
 
 fn any_record() -> impl Strategy<Value = CallRecord> {
@@ -398,11 +426,18 @@ fn any_record() -> impl Strategy<Value = CallRecord> {
         ("[a-zA-Z0-9_-]{1,64}", prop::option::of("\\+?[0-9]{2,20}"), prop::option::of("[0-9]{2,20}"));
     let slots = prop::collection::btree_map("[a-z]{1,8}", "\\PC{0,20}".prop_map(Pii::new), 0..4);
     let turns = prop::collection::vec(any_turn(), 0..5);
-    (parties, 0..i64::MAX as u64, slots, turns, prop::option::of(any_handoff()), ends).prop_map(
-        |((id, ani, dnis), duration, slots, turns, handoff, (disposition, cause))| CallRecord {
-            id: id.parse().expect("an id"),
-            ani: ani.map(|number| number.parse().expect("a number")),
-            dnis: dnis.map(|number| number.parse().expect("a number")),
+    let left = (
+        prop::sample::select(Stage::ALL.to_vec()),
+        prop::option::of(0..1_000_000u32),
+        prop::option::of(1..=5u8),
+        prop::option::of(any_callback()),
+        prop::collection::vec(any_look_up(), 0..3),
+    );
+    (parties, 0..i64::MAX as u64, slots, turns, prop::option::of(any_handoff()), ends, left).prop_map(
+        |(party, duration, slots, turns, handoff, (disposition, cause), left)| CallRecord {
+            id: party.0.parse().expect("an id"),
+            ani: party.1.map(|number| number.parse().expect("a number")),
+            dnis: party.2.map(|number| number.parse().expect("a number")),
             duration: CallTime::from_millis(duration),
             intent: None,
             slots,
@@ -410,6 +445,11 @@ fn any_record() -> impl Strategy<Value = CallRecord> {
             handoff,
             disposition,
             cause,
+            stage: left.0,
+            reference: left.1.map(|number| format!("{number:06}")),
+            rating: left.2,
+            callback: left.3,
+            look_ups: left.4,
         },
     )
 }
@@ -432,4 +472,100 @@ fn any_record_comes_back_as_it_was_through_the_database_and_the_spool() {
         });
         prop_assert_eq!(first.expect("it is kept").expect("it is there"), kept);
     });
+}
+
+#[test]
+fn every_look_up_of_the_list_is_answered_with_the_fields_that_the_list_names() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    let values = [
+        ("ani", "5550100"),
+        ("number", "451288"),
+        ("within_minutes", "60"),
+        ("name", "Lopez"),
+        ("postcode", "90211"),
+        ("account", "1"),
+        ("attempts", "3"),
+        ("lock_minutes", "30"),
+        ("value", "4711"),
+    ];
+    for spec in crate::call::LOOK_UPS {
+        let mut asked = Query::new(spec.name, BTreeMap::new());
+        for arg in spec.args {
+            let value = values.iter().find(|(name, _)| name == arg).map_or("2026-01-01", |(_, v)| v);
+            asked.args.insert((*arg).to_owned(), value.into());
+        }
+        let rows = rig.runtime.block_on(store.look_up(&asked)).expect(spec.name);
+        let order = matches!(spec.name, "dropped_call" | "orders_by_date");
+        assert_ne!(rows.is_empty(), !order, "{}", spec.name);
+        for field in rows.iter().flat_map(Row::keys) {
+            assert!(spec.fields.contains(&field.as_str()), "{} gives {field}", spec.name);
+        }
+    }
+}
+
+fn prove(rig: &Rig, store: &Store, look_up: &str, account: &str, ani: &str, value: &str) -> String {
+    let args = [("account", account), ("ani", ani), ("attempts", "3"), ("lock_minutes", "30")];
+    let mut query = Query::new(look_up, args.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect());
+    query.secret.insert("value".to_owned(), value.into());
+    let rows = rig.runtime.block_on(store.look_up(&query)).expect("it answers");
+    field(&rows[0], "result").to_owned()
+}
+
+#[test]
+fn wrong_proofs_lock_the_account_and_the_number() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    let try_pin = |account, ani, pin| prove(&rig, &store, "verify_pin", account, ani, pin);
+    assert_eq!(try_pin("1", "100", "0000"), "wrong");
+    assert_eq!(try_pin("1", "100", "4711"), "right", "and what was wrong before is forgotten");
+    assert_eq!(
+        [try_pin("1", "100", "1"), try_pin("1", "101", "2"), try_pin("1", "102", "3")],
+        ["wrong", "wrong", "locked"]
+    );
+    assert_eq!(try_pin("1", "103", "4711"), "locked", "the account is locked for everybody");
+    assert_eq!(try_pin("8", "100", "2580"), "right", "one wrong answer from that number is not three");
+    assert_eq!([try_pin("8", "200", "1"), try_pin("2", "200", "1")], ["wrong", "unknown"]);
+    assert_eq!(prove(&rig, &store, "verify_postcode", "2", "200", "x"), "wrong");
+    assert_eq!(prove(&rig, &store, "verify_postcode", "3", "200", "x"), "locked");
+    assert_eq!(prove(&rig, &store, "verify_postcode", "4", "200", "90214"), "locked", "the number is locked");
+    assert_eq!(prove(&rig, &store, "verify_date_of_birth", "4", "201", "1972-05-04"), "right");
+}
+
+#[test]
+fn a_pin_is_kept_as_a_hash_only() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    rig.runtime.block_on(store.close());
+    let file = fs::read(rig.path()).expect("the database");
+    assert!(file.windows(9).any(|bytes| bytes == b"$argon2id"));
+    let store = rig.open();
+    assert!(rig.runtime.block_on(store.set_pin(99, None)).is_err(), "nobody's PIN");
+}
+
+#[test]
+fn a_call_that_was_cut_off_is_found_for_an_hour() {
+    let rig = Rig::new();
+    let store = rig.seeded();
+    let dropped = |ani: &str| {
+        let args = [("ani", ani), ("within_minutes", "60")];
+        let query =
+            Query::new("dropped_call", args.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect());
+        rig.runtime.block_on(store.look_up(&query)).expect("it answers")
+    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let ago = |minutes: u64| u64::try_from(now.as_millis()).expect("in range") - minutes * 60_000;
+    let write = |id: &str, minutes, disposition, cause| {
+        let call = CallRecord { disposition, cause, handoff: None, ..record(id) };
+        rig.runtime.block_on(store.write_record(&call, ago(minutes))).expect("it is kept");
+    };
+    assert!(dropped("15550100").is_empty(), "nobody has called");
+    write("old", 90, Disposition::Abandoned, HangupCause::Caller);
+    assert!(dropped("15550100").is_empty(), "an hour and a half is too long");
+    write("cut", 20, Disposition::Abandoned, HangupCause::ChannelFailed);
+    let row = &dropped("+15550100")[0];
+    assert_eq!((field(row, "intent"), field(row, "slot.order_number")), ("order_status", "451288"));
+    assert!(dropped("15550101").is_empty(), "another caller");
+    write("done", 5, Disposition::Resolved, HangupCause::Caller);
+    assert!(dropped("15550100").is_empty(), "it was answered since");
 }

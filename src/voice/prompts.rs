@@ -50,6 +50,8 @@ impl Default for PromptVoiceOptions {
 /// silence that synthesisers begin with.
 pub struct PromptVoice {
     synthesizer: Arc<dyn Synthesizer>,
+    /// Speaks for callers who asked for it slowly.
+    slow: Arc<dyn Synthesizer>,
     /// Brings the synthesiser to the line's loudness. One factor for all it says: no prompt has to be
     /// complete before its first word can be played.
     gain: f32,
@@ -84,7 +86,26 @@ impl PromptVoice {
             ControlFlow::Continue(())
         })?;
         let gain = shape::gain_for(&measured);
-        Ok(PromptVoice { synthesizer, gain, recordings, memory: Mutex::new(Memory::new(memory_bytes)), disk })
+        let slow = Arc::clone(&synthesizer);
+        Ok(PromptVoice {
+            synthesizer,
+            slow,
+            gain,
+            recordings,
+            memory: Mutex::new(Memory::new(memory_bytes)),
+            disk,
+        })
+    }
+
+    /// Takes the synthesiser that speaks prompts which the caller wants to hear slowly: the same voice,
+    /// or a recorded prompt would be as fast as before.
+    #[must_use]
+    pub fn with_slow(self, slow: Arc<dyn Synthesizer>) -> PromptVoice {
+        PromptVoice { slow, ..self }
+    }
+
+    fn speaker(&self, prompt: &Prompt) -> &dyn Synthesizer {
+        if prompt.slow { &*self.slow } else { &*self.synthesizer }
     }
 
     /// Engine, voice and settings in one word.
@@ -157,7 +178,7 @@ impl PromptVoice {
     }
 
     fn key(&self, prompt: &Prompt) -> Key {
-        Key::new(self.synthesizer.name(), prompt.text.expose())
+        Key::new(self.speaker(prompt).name(), prompt.text.expose())
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -173,7 +194,7 @@ impl PromptVoice {
         let mut shaper = Shaper::new(self.gain);
         let mut pcm = Vec::new();
         let mut flow = ControlFlow::Continue(());
-        self.synthesizer.speak(prompt.text.expose(), &mut |piece| {
+        self.speaker(prompt).speak(prompt.text.expose(), &mut |piece| {
             let heard = pcm.len();
             shaper.push(piece, &mut pcm);
             if pcm.len() > heard {
@@ -297,7 +318,7 @@ mod tests {
     }
 
     fn prompt(name: &str, text: &str, evergreen: bool) -> Prompt {
-        Prompt { name: name.to_owned(), text: text.into(), evergreen, barge_in: true }
+        Prompt { name: name.to_owned(), text: text.into(), evergreen, barge_in: true, slow: false }
     }
 
     #[test]

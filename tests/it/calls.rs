@@ -25,17 +25,39 @@ fn files(name: &str, extension: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-pub(crate) fn flow() -> Arc<Flow> {
-    let sources: Vec<Source> = files("intents", "toml")
-        .into_iter()
-        .map(|(stem, text)| Source { path: format!("intents/{stem}.toml"), text })
-        .collect();
-    Arc::new(Flow::parse(&sources).unwrap_or_else(|e| panic!("{e}")))
+/// Whose scripts lie where, and whose intents they call.
+pub(crate) const LINES: [(&str, &str); 3] = [
+    ("tests/calls", "intents"),
+    ("tests/calls/clinic", "examples/clinic/intents"),
+    ("tests/calls/internet", "examples/internet/intents"),
+];
+
+pub(crate) fn sources(intents: &str) -> Vec<Source> {
+    let read = files(intents, "toml").into_iter();
+    read.map(|(stem, text)| Source { path: format!("{intents}/{stem}.toml"), text }).collect()
 }
 
-fn play(flow: &Arc<Flow>, name: &str, text: &str) -> Outcome {
-    let script = Script::parse(&format!("tests/calls/{name}.call"), text).unwrap_or_else(|e| panic!("{e}"));
+pub(crate) fn flow_of(intents: &str) -> Arc<Flow> {
+    Arc::new(Flow::parse(&sources(intents)).unwrap_or_else(|e| panic!("{e}")))
+}
+
+pub(crate) fn flow() -> Arc<Flow> {
+    flow_of("intents")
+}
+
+fn play(flow: &Arc<Flow>, path: &str, text: &str) -> Outcome {
+    let script = Script::parse(path, text).unwrap_or_else(|e| panic!("{e}"));
     run(flow, &script)
+}
+
+/// Every script of every line, played: its path and what came of it.
+fn each_script(mut check: impl FnMut(&str, &str, &str, &Arc<Flow>)) {
+    for (scripts, intents) in LINES {
+        let flow = flow_of(intents);
+        for (name, text) in files(scripts, "call") {
+            check(scripts, &name, &text, &flow);
+        }
+    }
 }
 
 /// A caller is never left without a sound for longer than this.
@@ -43,26 +65,25 @@ const LONGEST_SILENCE_MS: u64 = 8_000;
 
 #[test]
 fn every_script_has_its_timeline() {
-    let flow = flow();
-    let scripts = files("tests/calls", "call");
-    assert!(scripts.len() >= 25, "only {} scripts", scripts.len());
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(folder("tests/calls/snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| {
-        for (name, text) in &scripts {
-            let outcome = play(&flow, name, text);
-            insta::assert_snapshot!(name.as_str(), outcome.timeline);
-        }
+    let mut count = 0;
+    each_script(|scripts, name, text, flow| {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(folder(scripts).join("snapshots"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| {
+            let outcome = play(flow, &format!("{scripts}/{name}.call"), text);
+            insta::assert_snapshot!(name, outcome.timeline);
+        });
+        count += 1;
     });
+    assert!(count >= 60, "only {count} scripts");
 }
 
 #[test]
 fn every_call_ends_with_one_record_and_no_long_silence() {
-    let flow = flow();
-    for (name, text) in files("tests/calls", "call") {
-        let outcome = play(&flow, &name, &text);
+    each_script(|_, name, text, flow| {
+        let outcome = play(flow, name, text);
         assert!(outcome.record.is_some(), "{name}: no record\n{}", outcome.timeline);
         let records = outcome.timeline.matches("< record ").count();
         assert_eq!(records, 1, "{name}\n{}", outcome.timeline);
@@ -72,13 +93,12 @@ fn every_call_ends_with_one_record_and_no_long_silence() {
             outcome.longest_silence_ms,
             outcome.timeline
         );
-    }
+    });
 }
 
 #[test]
 fn a_script_gives_the_same_timeline_twice() {
-    let flow = flow();
-    for (name, text) in files("tests/calls", "call") {
-        assert_eq!(play(&flow, &name, &text).timeline, play(&flow, &name, &text).timeline, "{name}");
-    }
+    each_script(|_, name, text, flow| {
+        assert_eq!(play(flow, name, text).timeline, play(flow, name, text).timeline, "{name}");
+    });
 }

@@ -19,7 +19,7 @@ use source::{paths, tokens};
 const LONGEST: usize = 700;
 
 /// Files that are longer, with the length that they may not exceed. The list only ever shrinks.
-const LONG_FILES: &[(&str, usize)] = &[("src/conversation/script.rs", 730)];
+const LONG_FILES: &[(&str, usize)] = &[];
 
 /// Names that say nothing of what is inside.
 const EMPTY_NAMES: &[&str] = &["common", "helper", "helpers", "manager", "misc", "util", "utils"];
@@ -46,6 +46,7 @@ const TOP_LEVEL: &[&str] = &[
     "clippy.toml",
     "deny.toml",
     "docs",
+    "examples",
     "intents",
     "migrations",
     "models",
@@ -351,7 +352,11 @@ fn every_top_level_entry_is_known() {
 #[test]
 fn every_key_of_the_intent_files_is_documented() {
     let docs = include_str!("../../docs/intents.md");
-    assert_clean(undocumented_keys(include_str!("../../src/dialogue/flow.rs"), docs));
+    for source in
+        [include_str!("../../src/dialogue/spec.rs"), include_str!("../../src/dialogue/intent_spec.rs")]
+    {
+        assert_clean(undocumented_keys(source, docs));
+    }
 }
 
 mod complaints {

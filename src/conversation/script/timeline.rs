@@ -1,0 +1,101 @@
+//! Timelines: one line for each event and each action.
+
+use crate::call::{Action, Event, Expect, Hypothesis, Note, Pii, Recognition};
+
+/// The event without what a secret question's answer holds; `None` where there is nothing to hide.
+pub fn masked(event: &Event) -> Option<Event> {
+    let Event::Recognized { id, recognition } = event else { return None };
+    let mask = |h: &Hypothesis| Hypothesis { text: Pii::from("***"), confidence: h.confidence };
+    let hypotheses = recognition.hypotheses.iter().map(mask).collect();
+    Some(Event::Recognized { id: *id, recognition: Recognition { hypotheses, ..recognition.clone() } })
+}
+
+/// An event as a timeline's line, without personal data masked: timelines are the developer's own.
+pub fn show_event(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::CallArrived { ani, dnis, .. } => format!(
+            "call ani={} dnis={}",
+            ani.as_ref().map_or("withheld", |a| a.expose()),
+            dnis.as_ref().map_or("-", |d| d.as_str())
+        ),
+        Event::Key(_) | Event::PromptFinished { .. } => return None,
+        Event::Recognized { recognition, .. } => match recognition.best() {
+            Some(best) => format!("heard \"{}\" confidence={:.2}", best.text.expose(), best.confidence),
+            None => "heard nothing intelligible".to_owned(),
+        },
+        Event::RecognitionFailed { fault, .. } => format!("recogniser {fault}"),
+        Event::Interpreted { interpretation, .. } => match interpretation.best() {
+            Some(best) => format!(
+                "intent {} {:.2} out_of_scope={:.2}",
+                best.intent, best.probability, interpretation.out_of_scope
+            ),
+            None => format!("intent none out_of_scope={:.2}", interpretation.out_of_scope),
+        },
+        Event::InterpretationFailed { fault, .. } => format!("classifier {fault}"),
+        Event::LookedUp { rows, .. } => format!("rows {}", rows.len()),
+        Event::LookUpFailed { fault, .. } => format!("store {fault}"),
+        Event::Transferred { .. } => "agent answered".to_owned(),
+        Event::TransferFailed { fault, .. } => format!("agent {fault}"),
+        Event::HungUp { cause } => format!("hung up by {cause}"),
+    })
+}
+
+/// An action as a timeline's line.
+pub fn show_action(action: &Action) -> Option<String> {
+    Some(match action {
+        Action::Answer => "answer".to_owned(),
+        Action::Say { prompt, .. } => {
+            let slowly = if prompt.slow { " slowly" } else { "" };
+            format!("say{slowly} {}: {}", prompt.name, prompt.text.expose())
+        }
+        Action::StopPrompt { .. } => "stop".to_owned(),
+        Action::Recognize { expect, .. } => format!("recognize expect={}", show_expect(expect)),
+        Action::CancelRecognition { .. } => "cancel recognition".to_owned(),
+        Action::Interpret { .. } => return None,
+        Action::LookUp { query, .. } => {
+            let mut args: Vec<String> =
+                query.args.iter().map(|(k, v)| format!("{k}={}", v.expose())).collect();
+            args.extend(query.secret.keys().map(|k| format!("{k}=***")));
+            format!("look_up {} {}", query.name, args.join(" "))
+        }
+        Action::Transfer { handoff, .. } => {
+            let facts: Vec<String> =
+                handoff.facts.iter().map(|(k, v)| format!("{k}={}", v.expose())).collect();
+            format!(
+                "transfer skill={} reason={} intent={} {}",
+                handoff.skill,
+                handoff.reason,
+                handoff.intent.as_ref().map_or("-", |i| i.as_str()),
+                facts.join(" ")
+            )
+        }
+        Action::WriteRecord { record } => {
+            let mut text =
+                format!("record {} turns={} stage={}", record.disposition, record.turns.len(), record.stage);
+            if let Some(rating) = record.rating {
+                text += &format!(" rating={rating}");
+            }
+            if let Some(callback) = &record.callback {
+                text += &format!(" callback={}", callback.reason);
+            }
+            text
+        }
+        Action::HangUp { cause } => format!("hang up {cause}"),
+        Action::Note(note) => match note {
+            Note::SpeechStarted => "speech started".to_owned(),
+            Note::SpeechEnded { at } => format!("speech ended at {at}"),
+            Note::KeyHeard(Some(key)) => format!("key {key}"),
+            Note::KeyHeard(None) => "key ***".to_owned(),
+            Note::Decided { decision, why } => format!("{decision} ({why})"),
+            Note::NoInput => "no input".to_owned(),
+        },
+    })
+}
+
+fn show_expect(expect: &Expect) -> String {
+    match expect {
+        Expect::Open => "open".to_owned(),
+        Expect::Digits { min, max } => format!("digits:{min}-{max}"),
+        Expect::YesNo => "yes_no".to_owned(),
+    }
+}
