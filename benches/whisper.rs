@@ -13,15 +13,19 @@ use attendant::call::{CallTime, Expect, Utterance};
 use attendant::speech::asr::{Recognizer, Settings, StandIn, WhisperModel};
 use criterion::{Criterion, criterion_group, criterion_main};
 
-fn model(settings: Settings) -> WhisperModel {
+/// The model's file.
+fn bytes() -> Vec<u8> {
     let path = std::env::var_os("ATTENDANT_SPEECH_MODEL")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("models/starter-en.bin"), PathBuf::from);
     if path.is_file() {
-        return WhisperModel::load(&path, settings).expect("the model is sound");
+        return std::fs::read(&path).expect("the model can be read");
     }
     eprintln!("{} is not there: random weights instead, the figures mean nothing", path.display());
-    let stand_in = StandIn::random(1).with_audio_ctx(1500);
-    WhisperModel::from_bytes(&stand_in.to_bytes(), "stand-in", settings).expect("the model is sound")
+    StandIn::random(1).with_audio_ctx(1500).to_bytes()
+}
+
+fn model(settings: Settings) -> WhisperModel {
+    WhisperModel::from_bytes(&bytes(), "the model", settings).expect("the model is sound")
 }
 
 /// Syllables of a kind: a hum of 150 Hz with overtones, four times a second, over faint noise.
@@ -42,6 +46,69 @@ fn babble(seconds: usize) -> Utterance {
 
 fn utterance(pcm: Vec<i16>) -> Utterance {
     Utterance { pcm: pcm.into(), started: CallTime::ZERO, ended: CallTime::ZERO }
+}
+
+/// Encoder positions of 20 ms, and Whisper's margin and rounding: as the line cuts the context.
+fn context(seconds: usize) -> i32 {
+    let margin = Settings::default().context_margin;
+    (seconds * 50 + margin).next_multiple_of(16) as i32
+}
+
+/// Encoder and decoder apart, for one second of speech each: the time for an utterance over its length.
+/// The decoder writes seven tokens a second, digits in a hurry.
+fn by_part(c: &mut Criterion) {
+    const TOKENS_A_SECOND: usize = 7;
+    whisper_rs::install_logging_hooks();
+    let mut parameters = whisper_rs::WhisperContextParameters::new();
+    parameters.use_gpu(false).flash_attn(false);
+    let whisper = whisper_rs::WhisperContext::new_from_buffer_with_params(&bytes(), parameters)
+        .expect("the model is sound");
+    let mut state = whisper.create_state().expect("memory");
+    let mut group = c.benchmark_group("whisper, per second of speech");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    for seconds in [1, 3, 6] {
+        let samples: Vec<f32> = babble(seconds).pcm.iter().map(|s| f32::from(*s) / 32_768.0).collect();
+        let mut full = whisper_rs::FullParams::new(whisper_rs::SamplingStrategy::Greedy { best_of: 1 });
+        full.set_n_threads(1);
+        full.set_audio_ctx(context(seconds));
+        // Less than whisper.cpp decodes: it stops after the spectrogram.
+        full.set_duration_ms(100);
+        let each = |took: Duration| took / seconds as u32;
+        group.bench_function(format!("spectrogram, {seconds} s"), |b| {
+            b.iter_custom(|times| {
+                let began = Instant::now();
+                for _ in 0..times {
+                    state.full(full.clone(), black_box(&samples)).expect("it computes");
+                }
+                each(began.elapsed())
+            });
+        });
+        state.full(full, &samples).expect("it computes");
+        group.bench_function(format!("encoder, {seconds} s"), |b| {
+            b.iter_custom(|times| {
+                let began = Instant::now();
+                for _ in 0..times {
+                    state.encode(0, 1).expect("it encodes");
+                }
+                each(began.elapsed())
+            });
+        });
+        group.bench_function(format!("decoder, {} tokens, {seconds} s", seconds * TOKENS_A_SECOND), |b| {
+            b.iter_custom(|times| {
+                let began = Instant::now();
+                for _ in 0..times {
+                    state.decode(&[whisper.token_sot(), whisper.token_not()], 0, 1).expect("it decodes");
+                    for n in 0..seconds * TOKENS_A_SECOND {
+                        // The token is all one to the time it takes.
+                        state.decode(&[100], n + 2, 1).expect("it decodes");
+                        black_box(state.get_logits().expect("it has logits"));
+                    }
+                }
+                each(began.elapsed())
+            });
+        });
+    }
+    group.finish();
 }
 
 fn by_length(c: &mut Criterion) {
@@ -119,5 +186,5 @@ fn edits(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-criterion_group!(benches, by_length, by_margin);
+criterion_group!(benches, by_part, by_length, by_margin);
 criterion_main!(benches);

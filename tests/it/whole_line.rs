@@ -12,6 +12,8 @@ use attendant::host::line::{Line, database};
 use attendant::host::log::{CallLog, Entry};
 use attendant::host::session::{Arrival, Session};
 use attendant::host::text::{TextCaller, TextEngines, Typed};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 
 /// The line with a store of its own; `None` with a word where its models have not been fetched.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
@@ -96,6 +98,34 @@ fn a_database_gone_in_mid_call_is_told_and_the_record_written_later() {
     let kept = line.runtime.block_on(line.store.records()).expect("the records");
     let ids: Vec<&str> = kept.iter().map(|k| k.record.id.as_str()).collect();
     assert_eq!(ids, ["gone", "after"]);
+    assert!(line.store.spool().waiting().expect("the spool").is_empty());
+}
+
+#[test]
+fn a_database_locked_in_mid_call_still_answers_and_the_record_is_written_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(line) = line(folder.path()) else { return };
+    let options = SqliteConnectOptions::new().filename(database(folder.path()));
+    let mut other = line.runtime.block_on(options.connect()).expect("another program opens it");
+    let mut run = |sql: &'static str| {
+        line.runtime.block_on(sqlx::raw_sql(sql).execute(&mut other)).expect(sql);
+    };
+    let (said, record) = call(&line, "locked", |n| match n {
+        1 => says("where is my order"),
+        2 => {
+            run("BEGIN EXCLUSIVE");
+            says("four five one two eight eight")
+        }
+        _ => says("no thanks"),
+    });
+    assert!(said.contains("headphones"), "looking up needs no lock: {said}");
+    assert_eq!(record.disposition, Disposition::Resolved, "{said}");
+    assert_eq!(line.store.spool().waiting().expect("the spool").len(), 1, "the record waits on disk");
+    run("ROLLBACK");
+    call(&line, "after", |n| if n == 1 { says("goodbye") } else { None });
+    let kept = line.runtime.block_on(line.store.records()).expect("the records");
+    let ids: Vec<&str> = kept.iter().map(|k| k.record.id.as_str()).collect();
+    assert_eq!(ids, ["locked", "after"]);
     assert!(line.store.spool().waiting().expect("the spool").is_empty());
 }
 
