@@ -1,10 +1,10 @@
 """What the line does to a voice, applied afresh to every utterance that is trained on.
 
-Speed and formants (by resampling), rooms, noises, the telephone's band and G.711, clipping, lost
-packets, level, silence before and after. All filtering of an utterance is one pass by FFT: long
+Speed and formants (by resampling), rooms, noises, the telephone's band and G.711, other codecs,
+clipping, lost packets, level, silence before and after or none. All filtering of an utterance is one pass by FFT: long
 convolutions in the time domain would cost more than the network.
 
-Also what must be heard as nothing: silence, noise, tones, music, speech backwards or in pieces.
+Also what must be heard as nothing (nothing.py).
 """
 
 import glob
@@ -12,6 +12,8 @@ import os
 import random
 
 import numpy as np
+import voice_codecs
+from nothing import Nothing
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 RATE = 16000
@@ -41,13 +43,14 @@ def g711(a, law):
     return LAWS[law][index]
 
 
-class Line:
+class Line(Nothing):
     """Applies a random line to an utterance; one per process, seeded."""
 
     def __init__(self, seed, speech=None, strength=1.0):
         self.r = random.Random(seed)
         self.g = np.random.default_rng(seed)
         self.strength = strength
+        self.codecs = voice_codecs.installed()
         self.noises = self._synthetic_noises()
         if speech:
             self.noises += self._recordings(speech)
@@ -103,20 +106,24 @@ class Line:
         n = int(len(a) / factor)
         return np.interp(np.linspace(0, len(a) - 1, n), np.arange(len(a)), a).astype(np.float32)
 
-    def __call__(self, samples, babble=None, pad=True):
+    def __call__(self, samples, babble=None, human=False):
+        """A person's voice is stretched further than a synthesiser's: there are fewer of them."""
         r, hard = self.r, self.strength
         a = samples.astype(np.float32) / 32768
         if r.random() < 0.8:
-            a = self.speed(a, 1 + r.uniform(-0.13, 0.13) * hard)
+            most = 0.19 if human else 0.13
+            a = self.speed(a, 1 + r.uniform(-most, most) * hard)
         if r.random() < 0.04 * hard:
             a = a[r.randint(0, 800):len(a) - r.randint(0, 800)]
-        if pad:
-            a = np.concatenate([np.zeros(int(RATE * r.uniform(0.05, 0.35)), np.float32), a,
-                                np.zeros(int(RATE * r.uniform(0.1, 0.45)), np.float32)])
+        # A turn is cut by the line's voice detector, sometimes right at the word.
+        tight = r.random() < (0.25 if len(a) < 1.2 * RATE else 0.1) * hard
+        before, after = ((0, 0.04), (0, 0.05)) if tight else ((0.05, 0.35), (0.1, 0.45))
+        a = np.concatenate([np.zeros(int(RATE * r.uniform(*before)), np.float32), a,
+                            np.zeros(int(RATE * r.uniform(*after)), np.float32)])
         loud = np.sqrt((a ** 2).mean()) + 1e-6
-        snr = r.uniform(6, 40) if r.random() < 0.55 * hard else r.uniform(35, 60)
-        if snr < 20 and r.random() < 0.4:
-            snr += 10
+        snr = r.uniform(0, 40) if r.random() < 0.55 * hard else r.uniform(30, 60)
+        if snr < 14 and r.random() < 0.5:
+            snr += 12
         return self.send(a, lambda n: self.noise(n, babble) * loud * 10 ** (-snr / 20),
                          reverb=r.random() < 0.3 * hard)
 
@@ -126,7 +133,7 @@ class Line:
         n = len(a)
         size = next_fast_len(n + (3200 if reverb else 64), True)
         size += size % 2
-        kind = kind or r.choices(["wide", "g711", "narrow"], [0.4, 0.5, 0.1])[0]
+        kind = kind or r.choices(["wide", "g711", "narrow"], [0.33, 0.57, 0.1])[0]
         if reverb or kind != "wide" or r.random() < 0.3:
             if noise is not None and reverb:
                 spectrum = rfft(a, size) * self.room(size) + rfft(noise(n), size)
@@ -144,9 +151,11 @@ class Line:
         elif noise is not None:
             a = a + noise(n)
         peak = np.abs(a).max() + 1e-6
-        a = a * (10 ** (r.uniform(-30, -1) / 20) / peak)
+        a = a * (10 ** (r.uniform(-35, -1) / 20) / peak)
         if r.random() < 0.04 * self.strength:
             a = np.clip(a, -0.4 * np.abs(a).max(), 0.4 * np.abs(a).max())
+        if self.codecs and r.random() < 0.08 * self.strength:
+            a = self.coded(a, r.choice(self.codecs))
         if kind == "g711":
             a = self.telephone(a)
         if r.random() < 0.06 * self.strength:
@@ -157,11 +166,19 @@ class Line:
 
     def telephone(self, a):
         """Companded at 8 kHz and brought back to 16 kHz."""
+        return self.at_half_rate(a, lambda half: g711(half, self.r.randrange(2)))
+
+    def coded(self, a, codec):
+        if codec.rate == RATE:
+            return codec(a, self.r)
+        return self.at_half_rate(a, lambda half: codec(half, self.r))
+
+    def at_half_rate(self, a, through):
+        """What `through` makes of the sound at 8 kHz, at 16 kHz again."""
         n = len(a)
         size = next_fast_len(n + 64, True)
         size += -size % 4
-        half = irfft(rfft(a, size)[: size // 4 + 1], size // 2) / 2
-        half = g711(half, self.r.randrange(2))
+        half = through(irfft(rfft(a, size)[: size // 4 + 1], size // 2) / 2)
         spectrum = np.zeros(size // 2 + 1, np.complex64)
         spectrum[: size // 4 + 1] = rfft(half)
         return (irfft(spectrum, size) * 2)[:n].astype(np.float32)
@@ -172,56 +189,3 @@ class Line:
         octave = np.log2(np.maximum(f, 100) / 1000)
         decibels = r.uniform(-3, 3) * octave + r.uniform(-6, 6) * np.exp(-((octave - r.uniform(-2, 1.7)) ** 2) / 0.5)
         return (10 ** (decibels / 20)).astype(np.float32)
-
-    def nothing(self, speech):
-        """Audio that must be heard as nothing; `speech` is another utterance's samples."""
-        r = self.r
-        n = int(RATE * r.uniform(0.4, 3.0))
-        t = np.arange(n) / RATE
-        kind = r.choices(["silence", "noise", "tone", "music", "backwards", "pieces", "buried", "click"],
-                         [1.5, 3, 2, 1, 1.5, 1.5, 1, 1])[0]
-        if kind == "silence":
-            a = self.g.standard_normal(n) * 10 ** r.uniform(-6, -3)
-            return a.astype(np.float32)
-        if kind == "noise":
-            a = self.noise(n, None)
-            if r.random() < 0.4:
-                a = a * np.clip(np.interp(t, np.linspace(0, t[-1], 6), self.g.standard_normal(6)), 0.02, 3)
-        elif kind == "tone":
-            pairs = r.choice(["dtmf", "ring", "dial", "beep"])
-            low, high = {"dtmf": (r.choice([697, 770, 852, 941]), r.choice([1209, 1336, 1477, 1633])),
-                         "ring": (440, 480), "dial": (350, 440), "beep": (r.uniform(300, 2500), 0)}[pairs]
-            a = np.sin(2 * np.pi * low * t) + (np.sin(2 * np.pi * high * t) if high else 0)
-            if r.random() < 0.7:
-                a = a * ((t * r.uniform(1, 6)) % 1 < r.uniform(0.3, 0.9))
-        elif kind == "music":
-            a, k = np.zeros(n), 0
-            while k < n:
-                m = int(RATE * r.choice([0.12, 0.25, 0.5]))
-                seg = np.arange(min(m, n - k)) / RATE
-                for note in r.sample(range(0, 24), r.randint(1, 3)):
-                    base = 130 * 2 ** (note / 12)
-                    a[k:k + m] += sum(np.sin(2 * np.pi * base * h * seg) / h ** 1.3 for h in (1, 2, 3, 4)) * np.exp(-seg * 3)
-                k += m
-        elif kind == "click":
-            a = np.zeros(n)
-            for _ in range(r.randint(1, 6)):
-                k, m = r.randrange(n), r.randint(20, 1500)
-                burst = self.g.standard_normal(m) * np.exp(-np.arange(m) / (m / 5))
-                a[k:k + m] += burst[: n - k]
-        else:
-            a = speech.astype(np.float32) / 32768
-            if kind == "backwards":
-                a = self.speed(a[::-1].copy(), r.uniform(0.8, 1.3))
-            elif kind == "pieces":
-                m = int(RATE * r.uniform(0.03, 0.09))
-                cut = [a[i:i + m][::-1] for i in range(0, len(a), m)]
-                r.shuffle(cut)
-                a = np.concatenate(cut)
-            else:
-                a = a / (a.std() + 1e-6) + self.noise(len(a)) * 10 ** (r.uniform(14, 24) / 20)
-        a = np.asarray(a, np.float32)
-        lead = np.zeros(int(RATE * r.uniform(0, 0.3)), np.float32)
-        a = np.concatenate([lead, a, lead])
-        floor = a.std() * 10 ** (-r.uniform(15, 50) / 20) + 1e-5
-        return self.send(a, lambda m: self.noise(m) * floor)

@@ -19,10 +19,9 @@ RATE = 16000
 FRAME = 320  # samples an encoder position
 
 # The share of each kind of text, engine or single word that is kept where it is drawn; the rest is
-# drawn again. What no flow of the line asks for yet is heard less often, so that what it does ask for
-# is learnt within the time; espeak-ng is the easiest to learn; "go" is what "no" is mistaken for.
-KEEP = {"words": 0.3, "letters": 0.4, "name": 0.5, "other": 0.6, "shuffled": 0.5, "control": 0.8, "date": 0.8,
-        "people_sentence": 0.3, "espeak": 0.75, "festival": 0.8, "go": 0.1, "stop": 0.2, "yup": 0.2, "yep": 0.3}
+# drawn again. espeak-ng is the easiest to learn; "go" is what "no" is mistaken for.
+KEEP = {"words": 0.6, "shuffled": 0.6, "people_sentence": 0.35, "people_digits": 1, "espeak": 0.75, "go": 0.3, "stop": 0.4,
+        "yup": 0.2, "yep": 0.2}
 
 
 def kept(category, voice, text):
@@ -118,10 +117,10 @@ class Source:
             if item is None:
                 long_ones = [self.r.choice(self.corpus.items) for _ in range(8)]
                 other = max(long_ones, key=lambda i: len(i[5].split()))
-                audio.append(self.line.nothing(self.corpus.samples(other)))
+                audio.append(self.line.nothing(self.corpus.samples(other), self.babble))
                 said.append("")
             else:
-                audio.append(self.line(self.corpus.samples(item), self.babble))
+                audio.append(self.line(self.corpus.samples(item), self.babble, item[4].startswith("people")))
                 said.append(item[5])
         return pad(audio, extra=self.r.choice([0, 0, 0, self.r.randint(0, RATE)])), said
 

@@ -1,4 +1,4 @@
-"""A checkpoint as a GGML file that whisper.cpp loads: q8_0, or f16.
+"""A checkpoint as a GGML file that whisper.cpp loads: q8_0, or f16. And back, to train on from one.
 
     python export.py --work DIR --out ../starter-en.bin
 """
@@ -71,6 +71,45 @@ def write(net, tokens, path, kind=Q8_0):
             f.write(q8_0(a) if stored == Q8_0 else a.astype("<f2" if stored == F16 else "<f4").tobytes())
     os.replace(path + ".tmp", path)
     return os.path.getsize(path)
+
+
+def read(path):
+    """({name: array}, [GPT-2 ids in use], shape) of a file that `write` made.
+
+    The ids in use are those whose row of the embedding is not the one that most rows share. The row
+    itself comes as "unused", the CTC head is not in the file.
+    """
+    with open(path, "rb") as f:
+        magic, vocab, context, width, heads, layers, text, _, _, decoder_layers, mels, _ = struct.unpack(
+            "<12i", f.read(48))
+        if magic != 0x67676D6C or vocab != bpe.N_VOCAB:
+            raise ValueError(f"{path}: not a GGML file of an English Whisper with {bpe.N_VOCAB} tokens")
+        rows, columns = struct.unpack("<2i", f.read(8))
+        f.seek(4 * rows * columns, os.SEEK_CUR)
+        for _ in range(struct.unpack("<i", f.read(4))[0]):
+            f.seek(struct.unpack("<i", f.read(4))[0], os.SEEK_CUR)
+        tensors = {}
+        while head := f.read(12):
+            dimensions, length, kind = struct.unpack("<3i", head)
+            shape = struct.unpack(f"<{dimensions}i", f.read(4 * dimensions))[::-1]
+            name, n = f.read(length).decode(), int(np.prod(shape))
+            if kind == Q8_0:
+                blocks = np.frombuffer(f.read(n // 32 * 34), np.dtype([("d", "<f2"), ("q", "i1", 32)]))
+                a = blocks["q"].astype(np.float32) * blocks["d"].astype(np.float32)[:, None]
+            elif kind in (F32, F16):
+                a = np.frombuffer(f.read(n * (4 if kind == F32 else 2)), "<f4" if kind == F32 else "<f2")
+            else:
+                raise ValueError(f"{path}: {name} is of type {kind}; only f32, f16 and q8_0 are read")
+            tensors[name] = a.astype(np.float32).reshape(shape[:1] if name.endswith("conv1.bias")
+                                                         or name.endswith("conv2.bias") else shape)
+    full = tensors.pop("decoder.token_embedding.weight")
+    rows, which, count = np.unique(full, axis=0, return_inverse=True, return_counts=True)
+    unused = count.argmax()
+    used = np.nonzero(which.reshape(-1)[: bpe.EOT] != unused)[0].tolist()
+    tensors["rows"], tensors["unused"] = full, rows[unused]
+    shape = dict(width=width, heads=heads, encoder_layers=layers, decoder_layers=decoder_layers, mels=mels,
+                 audio_context=context)
+    return tensors, used, shape
 
 
 def main():

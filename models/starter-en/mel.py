@@ -36,13 +36,13 @@ class LogMel(torch.nn.Module):
         self.register_buffer("window", torch.hann_window(WINDOW))
 
     @torch.no_grad()
-    def forward(self, audio, warp=1.0):
-        """(batch, samples) to (batch, 80, samples / 160)."""
+    def forward(self, audio, warps=None):
+        """(batch, samples) to (batch, 80, samples / 160); `warps`, one an utterance, move the formants."""
         bank = self.bank
-        if warp != 1:
-            if warp not in self.warped:
+        if warps is not None:
+            for warp in set(warps) - self.warped.keys():
                 self.warped[warp] = torch.from_numpy(filters(warp=warp)).to(bank.device)
-            bank = self.warped[warp]
+            bank = torch.stack([self.warped[w] for w in warps])
         power = torch.stft(audio, WINDOW, HOP, window=self.window, return_complex=True)[..., :-1].abs() ** 2
         log = (bank @ power).clamp(min=1e-10).log10()
         # Whisper's floor lies under the loudest cell of the whole input; padding ends up on it.

@@ -2,13 +2,15 @@
 
     python run.py --hours 8                 a night of two cores
     python run.py --hours 1 --workers 12    an hour of a GPU with sixteen cores
+    python run.py --scratch                 from random weights
 
-Started again after an interruption it goes on from where it was. Everything but the model's file
+Training goes on from the model that is there (--init), for which the rate is gentler. Started again after an interruption it goes on from where it was. Everything but the model's file
 lies in the work folder.
 """
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,9 +35,18 @@ def main():
     parser.add_argument("--chunks", type=int, default=90, help="of 1200 utterances, 70 MB each")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1),
                         help="processes that synthesise")
+    parser.add_argument("--init", default=os.path.join(ROOT, "models", "starter-en.bin"), metavar="FILE",
+                        help="the exported file to go on from")
+    parser.add_argument("--scratch", action="store_true", help="from random weights instead")
     a, more = parser.parse_known_args()
     work = ["--work", a.work]
     os.makedirs(a.work, exist_ok=True)
+    if not a.scratch:
+        # A copy: the file itself is replaced at the end, and started again the run must know what it began with.
+        first_weights = os.path.join(a.work, "init.bin")
+        if not os.path.exists(first_weights):
+            shutil.copyfile(a.init, first_weights)
+        more = ["--init", first_weights, "--rate", "1.2e-3", "--people", "0.2", "--mask-after", "40000", *more]
     for name in ("validation", "test"):
         if not os.path.exists(os.path.join(a.work, name, "unseen.tsv")):
             step("synth.py", *work, "--held-out", name)

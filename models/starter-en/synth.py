@@ -12,6 +12,7 @@ import argparse
 import ctypes
 import os
 import random
+import re
 import subprocess
 import tempfile
 import time
@@ -33,7 +34,7 @@ VARIANTS = COMMON_VARIANTS + ["+" + v for v in (
     "victor zac croak").split()]
 HELD_ACCENT = "en-gb-x-gbclan"
 HELD_FESTIVAL = "ked_diphone"
-FESTIVAL = ["kal_diphone", "cmu_us_slt_arctic_hts"]
+FESTIVAL = {"kal_diphone": 2, "cmu_us_slt_arctic_hts": 1}
 FLITE = {"kal16": 3, "rms": 4, "slt": 5, "awb": 2}
 
 
@@ -64,9 +65,11 @@ def finish(samples, rate):
 
 def spoken(text, category):
     """The text as a synthesiser should get it: single letters as names of letters."""
-    if category == "letters":
-        text = " ".join(w.upper() + "." if len(w) == 1 else w for w in text.split())
-    return text.replace("xray", "x-ray").replace(" a m", " A.M.").replace(" p m", " P.M.")
+    # Elsewhere "a" and "i" are words.
+    words = "" if category in ("letters", "code", "address") else "ai"
+    text = " ".join(w.upper() + "." if len(w) == 1 and w not in words else w for w in text.split())
+    text = re.sub(r"\b[aA]\.? M\.", "A.M.", text.replace("xray", "x-ray"))
+    return text.replace("P. M.", "P.M.")
 
 
 class Espeak:
@@ -143,13 +146,20 @@ class Flite:
 
 
 def festival(jobs):
-    """Renders (text, voice, stretch) jobs in one process; a list of samples or None, in order."""
+    """Renders (text, voice, stretch, pitch) jobs in one process; a list of samples or None, in order.
+
+    The pitch, in Hz, is the mean that a diphone voice aims at; None leaves the voice's own.
+    """
     with tempfile.TemporaryDirectory() as folder:
         script, current = [], None
-        for i, (text, voice, stretch) in enumerate(jobs):
+        for i, (text, voice, stretch, pitch) in enumerate(jobs):
             if voice != current:
                 script.append(f"(voice_{voice})")
                 current = voice
+            if pitch:
+                # The model's own figures are those of festival's linear regression for f0.
+                script.append(f"(set! int_lr_params '((target_f0_mean {pitch:.0f}) (target_f0_std "
+                              f"{pitch * 0.13:.0f}) (model_f0_mean 170) (model_f0_std 34)))")
             quoted = text.replace('"', "")
             script.append(f"(Parameter.set 'Duration_Stretch {stretch:.2f})")
             script.append(f'(utt.save.wave (utt.synth (Utterance Text "{quoted}")) "{folder}/{i}.wav" \'nist)')
@@ -218,7 +228,7 @@ class Studio:
             voice = r.choice(ACCENTS) + r.choice(VARIANTS)
             speed, pitch = r.randint(120, 210), r.randint(15, 85)
         gap = r.choice([0, 0, 0, r.randint(0, 12)])
-        if category in ("string", "number", "letters") and r.random() < 0.15:
+        if category in ("string", "number", "letters", "phone", "code") and r.random() < 0.15:
             text = text.replace(" ", ", ")
             speed = r.randint(160, 210)
         return self.espeak.say(text, voice, speed, pitch, r.randint(20, 80), gap), "espeak:" + voice
@@ -231,7 +241,7 @@ class Studio:
         stretch = r.choice([1.0, r.uniform(0.78, 1.3)])
         return self.flite.say(text, voice, stretch, pitch), "flite:" + voice
 
-    def chunk(self, folder, name, stream, count, shares=(0.5, 0.4, 0.1)):
+    def chunk(self, folder, name, stream, count, shares=(0.42, 0.38, 0.2)):
         """`count` utterances, shared out between espeak-ng, flite and festival."""
         writer, batch, rest = ChunkWriter(folder, name), [], []
         for _ in range(count):
@@ -243,7 +253,9 @@ class Studio:
             elif engine == "f":
                 samples, voice = self.flite_training(say)
             else:
-                batch.append((say, self.r.choice(FESTIVAL), self.r.uniform(0.8, 1.25)))
+                voice = self.r.choices(list(FESTIVAL), list(FESTIVAL.values()))[0]
+                batch.append((say, voice, self.r.uniform(0.75, 1.3),
+                              self.r.uniform(75, 210) if voice == "kal_diphone" else None))
                 rest.append((category, text))
                 continue
             writer.add(samples, category, voice, text)
@@ -272,7 +284,7 @@ def held_out(folder, seed, count):
     writer.close()
     writer = ChunkWriter(folder, "unseen")
     picks = [next(stream) for _ in range(count // 2)]
-    for (category, text), samples in zip(picks, festival([(spoken(t, c), HELD_FESTIVAL, 1.0) for c, t in picks])):
+    for (category, text), samples in zip(picks, festival([(spoken(t, c), HELD_FESTIVAL, 1.0, None) for c, t in picks])):
         writer.add(samples, category, "festival:" + HELD_FESTIVAL, text)
     for _ in range(count // 4):
         category, text = next(stream)
@@ -308,7 +320,7 @@ def main():
         if studio is None:
             studio = Studio(seed)
         studio.r.seed(seed)
-        shares = (0.65, 0.25, 0.1) if number < 3 else (0.46, 0.42, 0.12)
+        shares = (0.5, 0.3, 0.2) if number < 3 else (0.42, 0.38, 0.2)
         studio.chunk(folder, name, texts.sentences(seed, longest=longest), a.size * (2 if number < 2 else 1), shares)
         print(f"{name} {time.time() - started:.0f} s", flush=True)
 

@@ -4,6 +4,7 @@ import itertools
 import os
 import tempfile
 import unittest
+from unittest import mock
 
 import numpy as np
 import torch
@@ -12,7 +13,12 @@ import augment
 import evaluate
 import export
 import mel
+import nothing
+import people
+import synth
 import texts
+import train
+import voice_codecs
 from model import Ear
 from tokens import N_VOCAB, Tokens, encode
 
@@ -35,7 +41,22 @@ class Texts(unittest.TestCase):
 
     def test_every_kind_occurs(self):
         kinds = {k for k, _ in itertools.islice(texts.sentences(1), 6000)}
-        self.assertEqual(kinds, set(texts.WEIGHTS) - (set() if texts.EXTRA else {"extra"}))
+        absent = {k for k, there in (("extra", texts.EXTRA), ("read", texts.read_sentences())) if not there}
+        self.assertEqual(kinds, set(texts.WEIGHTS) - absent)
+
+    def test_what_the_audio_suite_says_is_never_trained_on(self):
+        long_ones = {t for t in texts.MEASURED if len(t.split()) > 3}
+        self.assertTrue(long_ones)
+        self.assertFalse(long_ones & {t for _, t in itertools.islice(texts.sentences(1), 20000)})
+
+    def test_read_sentences_keep_to_the_vocabulary(self):
+        known = set(texts.vocabulary())
+        for sentence in texts.read_sentences()[:2000]:
+            self.assertEqual(set(sentence.split()) - known, set())
+
+    def test_single_letters_are_said_as_letters(self):
+        self.assertEqual(synth.spoken("b as in bravo", "letters"), "B. as in bravo")
+        self.assertEqual(synth.spoken("leave a message at nine a m", "other"), "leave a message at nine A.M.")
 
     def test_vocabulary_covers_the_sentences(self):
         known = set(texts.vocabulary()) | {"an"}
@@ -80,6 +101,36 @@ class Sound(unittest.TestCase):
             for a in (line(speech), line.nothing(speech)):
                 self.assertTrue(np.isfinite(a).all() and np.abs(a).max() <= 1.5)
 
+    def test_every_kind_of_nothing_sounds(self):
+        line, speech = augment.Line(4), (np.sin(np.arange(16000) / 9) * 9000).astype("<i2")
+        for kind, weight in nothing.KINDS.items():
+            with mock.patch.dict(nothing.KINDS, {k: float(k == kind) for k in nothing.KINDS}):
+                self.assertGreater(line.nothing(speech).std(), 0, kind)
+
+    def test_codecs_keep_length_and_most_of_a_tone(self):
+        tone = (np.sin(np.arange(16000) * 2 * np.pi * 800 / 16000) * 0.3).astype("f")
+        line = augment.Line(5)
+        for codec in voice_codecs.installed():
+            out = line.coded(tone, codec)
+            self.assertEqual(len(out), len(tone))
+            spectrum = np.abs(np.fft.rfft(out[4000:12000]))
+            self.assertAlmostEqual(spectrum.argmax(), 400, delta=4, msg=type(codec).__name__)
+
+    def test_tempo_changes_the_length_and_not_the_pitch(self):
+        tone = (np.sin(np.arange(16000) * 2 * np.pi * 200 / 16000) * 9000).astype("<i2")
+        for factor in (0.7, 1.3):
+            out = people.tempo(tone, factor)
+            self.assertAlmostEqual(len(out), 16000 / factor, delta=1200)
+            middle = out[2000:10000]
+            self.assertAlmostEqual(np.abs(np.fft.rfft(middle)).argmax(), 100, delta=2)
+
+    def test_formants_move_by_the_utterance(self):
+        audio = torch.randn(2, 16000)
+        m = mel.LogMel()
+        both = m(audio, [1.0, 0.9])
+        self.assertTrue(torch.allclose(both[:1], m(audio[:1]), atol=1e-5))
+        self.assertFalse(torch.allclose(both[1:], m(audio[1:]), atol=1e-2))
+
 
 class Network(unittest.TestCase):
     def test_word_errors(self):
@@ -100,6 +151,22 @@ class Network(unittest.TestCase):
         self.assertTrue((full[11] == full[12]).all())
         with tempfile.TemporaryDirectory() as folder:
             self.assertLess(export.write(net, tokens, os.path.join(folder, "ear.bin")), 16e6)
+
+    def test_training_goes_on_from_a_file(self):
+        torch.manual_seed(0)
+        tokens = Tokens.of_words(["yes", "no", "seven"])
+        net = Ear(tokens.rows, encoder_layers=1).eval()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "ear.bin")
+            export.write(net, tokens, path, export.F16)
+            again, more = train.continued(path, encode("running"), 28)
+        self.assertEqual(set(more.used), set(tokens.used) | set(encode("running")))
+        mel_frames, said = torch.randn(1, 80, 100), tokens.encode("yes seven")
+        hear = lambda n, t, ids: n.decoder.logits(n.decoder(torch.tensor([[t.sot] + ids]), n.encoder(mel_frames)))
+        before, after = hear(net, tokens, said), hear(again.eval(), more, more.encode("yes seven"))
+        for word in ("yes", "no", "seven"):
+            a, b = before[..., tokens.encode(word)[0]], after[..., more.encode(word)[0]]
+            self.assertTrue(torch.allclose(a, b, atol=0.05))
 
 
 if __name__ == "__main__":

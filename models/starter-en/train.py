@@ -21,7 +21,9 @@ import torch.nn.functional as F
 
 import data
 import evaluate
+import export
 import texts
+import tokens as bpe
 from mel import LogMel
 from model import Ear
 from muon import optimisers
@@ -44,18 +46,51 @@ def tokens_for(sentences):
     return Tokens(t for t in used if t < EOT)
 
 
+def continued(path, wanted, letters):
+    """(network, tokens): an exported file's weights, and rows for the tokens that are new to it.
+
+    A new row starts near the shared "unused" one, whose place it takes in the softmax. Positions of
+    the text beyond the file's are new as well; nothing reaches them.
+    """
+    tensors, used, shape = export.read(path)
+    tokens = Tokens(sorted(set(used) | set(wanted)))
+    net = Ear(tokens.rows, letters=letters, **shape)
+    rows, unused = tensors.pop("rows"), tensors.pop("unused")
+    weight = net.decoder.token_embedding.weight
+    with torch.no_grad():
+        spread = 0.2 * torch.from_numpy(rows[used]).std()
+        weight.copy_(torch.from_numpy(unused) + spread * torch.randn_like(weight))
+        for ids, places in ((used, [tokens.local[t] for t in used]),
+                            ([bpe.EOT, bpe.SOT, bpe.NO_TIMESTAMPS, bpe.NO_SPEECH],
+                             [tokens.eot, tokens.sot, tokens.no_timestamps, tokens.no_speech])):
+            weight[places] = torch.from_numpy(rows[ids])
+        weight[tokens.unused] = torch.from_numpy(unused)
+        own = net.state_dict()
+        for name, a in tensors.items():
+            own[name][: len(a)] = torch.from_numpy(a)
+    missing = [n for n in own if n not in tensors and not n.startswith("ctc") and "token_embedding" not in n]
+    if missing:
+        raise SystemExit(f"{path} lacks {missing}")
+    return net, tokens
+
+
 def curriculum(step, warm):
     """(most words, share of non-speech): attention breaks through on short utterances first."""
     for until, words in ((warm, 2), (warm * 1.6, 3), (warm * 2.4, 5)):
         if step < until:
             return words, 0.03
-    return 99, 0.06
+    return 99, 0.08
 
 
 def rate(step, spent, peak):
     """Warm-up by steps, then level, then down by the share of the time spent."""
     down = 1 if spent < 0.3 else max(0.0, (1 - spent) / 0.7)
     return peak * min(1, (step + 1) / 100) * max(0.01, down)
+
+
+def formants(count, r):
+    """A factor for each utterance's formants; a part keeps its own."""
+    return [1.0 if r.random() < 0.25 else round(float(r.uniform(0.82, 1.2)) / 0.02) * 0.02 for _ in range(count)]
 
 
 def mask(mel, r):
@@ -83,14 +118,15 @@ def targets(said, tokens, r):
     return given, wanted
 
 
-def losses(net, mel, said, tokens, bias, r, device):
+def losses(net, mel, said, tokens, bias, r, device, apart=False):
+    """Of the decoder and of the CTC head; `apart`, the head learns without moving the encoder."""
     memory = net.encoder(mel)
     given, wanted = targets(said, tokens, r)
     logits = net.decoder.logits(net.decoder(given.to(device), memory)) + bias
     attention = F.cross_entropy(logits.flatten(0, 1), wanted.to(device).flatten(), ignore_index=-100,
                                 label_smoothing=0.02)
     letters = [[CHARACTERS.index(c) for c in s] for s in said]
-    log = F.log_softmax(net.ctc(memory).float(), -1).transpose(0, 1)
+    log = F.log_softmax(net.ctc(memory.detach() if apart else memory).float(), -1).transpose(0, 1)
     # By the letter over the whole batch: an utterance without any would otherwise outweigh the rest.
     ctc = F.ctc_loss(log, torch.tensor([c for row in letters for c in row]),
                      torch.full((len(said),), memory.shape[1]), torch.tensor([len(row) for row in letters]),
@@ -113,6 +149,8 @@ def main():
     parser.add_argument("--encoder-layers", type=int, default=4)
     parser.add_argument("--decoder-layers", type=int, default=2)
     parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--init", metavar="FILE", help="go on from an exported file's weights, without the curriculum; "
+                        "new words get tokens of their own")
     parser.add_argument("--adam", action="store_true", help="AdamW for the matrices as well")
     parser.add_argument("--seconds", type=float, default=80, help="audio in a batch")
     parser.add_argument("--people", type=float, default=0.13, help="share of people's speech")
@@ -138,15 +176,21 @@ def main():
 
     state = torch.load(last, map_location="cpu", weights_only=False) if os.path.exists(last) else None
     speech = a.speech if os.path.isdir(a.speech) else None
+    wanted = tokens_for({i[5] for i in data.Store(os.path.join(a.work, "people")).items})
+    if a.init:
+        a.warm = 0
     if state:
-        tokens = Tokens(state["used"])
+        tokens, net = Tokens(state["used"]), Ear(**state["shape"])
+        if new := set(wanted.used) - set(tokens.used):
+            raise SystemExit(f"{last} lacks {len(new)} tokens of the text as it is now. Export it, and start in a new "
+                             "work folder with --init and the exported file.")
+    elif a.init:
+        net, tokens = continued(a.init, wanted.used, len(CHARACTERS))
     else:
-        everything = data.Store(os.path.join(a.work, "people")).items
-        tokens = tokens_for({i[5] for i in everything})
-    shape = state["shape"] if state else dict(
-        tokens=tokens.rows, width=a.width, heads=a.width // 64, encoder_layers=a.encoder_layers,
-        decoder_layers=a.decoder_layers, letters=len(CHARACTERS))
-    net = Ear(**shape).to(device)
+        tokens = wanted
+        net = Ear(tokens=tokens.rows, width=a.width, heads=a.width // 64, encoder_layers=a.encoder_layers,
+                  decoder_layers=a.decoder_layers, letters=len(CHARACTERS))
+    shape, net = net.shape, net.to(device)
     average = copy.deepcopy(net)
     opts = optimisers(net, a.rate, not a.adam)
     step, utterances, spent, best = 0, 0, 0.0, math.inf
@@ -198,11 +242,10 @@ def main():
         if got is None:
             raise SystemExit("the process that augments has failed; its error stands above")
         audio, said, _ = got
-        warp = 1.0 if r.random() < 0.3 else round(float(r.uniform(0.87, 1.15)), 2)
-        x = mel(torch.from_numpy(audio).to(device), warp)
+        x = mel(torch.from_numpy(audio).to(device), formants(len(audio), r))
         if utterances > a.mask_after:
             x = mask(x, r)
-        attention, ctc = losses(net, x, said, tokens, bias, r, device)
+        attention, ctc = losses(net, x, said, tokens, bias, r, device, apart=bool(a.init) and step < 200)
         weight = 0.5 if step < 4 * a.warm else 0.3
         lr = rate(step, share, a.rate)
         for o in opts:
