@@ -164,6 +164,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Changes a setting, as an option of a command does.
+    pub fn set_flag(&mut self, key: &'static str, value: &str) {
+        self.values.insert(key, (value.to_owned(), Origin::Flag));
+    }
+
     /// The value of a key of [`KEYS`].
     pub fn get(&self, key: &'static str) -> &str {
         self.values.get(key).map(|(value, _)| value.as_str()).expect("the key stands in KEYS")

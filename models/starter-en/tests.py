@@ -124,6 +124,10 @@ class Sound(unittest.TestCase):
             middle = out[2000:10000]
             self.assertAlmostEqual(np.abs(np.fft.rfft(middle)).argmax(), 100, delta=2)
 
+    def test_speakers_are_parted_as_the_program_parts_them(self):
+        # The same names as in src/host/clips.rs.
+        self.assertEqual([people.held_out(s) for s in ("anna", "bert", "finn")], [False, False, True])
+
     def test_formants_move_by_the_utterance(self):
         audio = torch.randn(2, 16000)
         m = mel.LogMel()

@@ -1,7 +1,9 @@
-//! Where calls come from: WAV files and a microphone.
+//! Where calls come from: WAV files and a microphone; and recordings to measure with.
 //!
 //! A channel knows nothing of intents. It turns a source of sound into 20 ms frames at 16 kHz and plays
 //! the line's frames; rates and sample formats end here.
+
+pub mod flac;
 
 #[cfg(feature = "mic")]
 pub mod mic;

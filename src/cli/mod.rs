@@ -13,6 +13,8 @@ mod models;
 
 mod show;
 
+mod speech;
+
 mod test;
 
 mod train;

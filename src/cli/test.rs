@@ -20,6 +20,8 @@ pub(crate) struct TestArgs {
 enum TestCommand {
     /// Rendered callers through the whole line as sound: success, word error, intents, delay
     Audio(AudioArgs),
+    /// Recordings of people through the ear: word error, numbers and answers heard right, invented words
+    Speech(super::speech::SpeechArgs),
 }
 
 #[derive(Debug, Args)]
@@ -42,7 +44,13 @@ struct AudioArgs {
 }
 
 pub(crate) fn run(config: &Config, args: &TestArgs) -> anyhow::Result<ExitCode> {
-    let TestCommand::Audio(args) = &args.command;
+    match &args.command {
+        TestCommand::Audio(args) => run_audio(config, args),
+        TestCommand::Speech(args) => super::speech::run(config, args),
+    }
+}
+
+fn run_audio(config: &Config, args: &AudioArgs) -> anyhow::Result<ExitCode> {
     anyhow::ensure!((0.0..=1.0).contains(&args.min_success), "--min-success: expected a share from 0 to 1");
     let path = args.suite.clone().unwrap_or_else(|| config.path("audio").join("suite.toml"));
     let cases = suite::cases(&path, args.sample)?;
@@ -95,6 +103,21 @@ fn print(report: &SuiteReport, explain: bool) {
     anstream::println!("  voices known to the ear {}", show_share(report.success_trained));
     anstream::println!("  voices never heard      {}", show_share(report.success_unseen));
     anstream::println!("word error                {}", show::percent(report.wer));
-    anstream::println!("intent accuracy           {}", show::percent(report.intent_accuracy));
+    anstream::println!(
+        "intent accuracy           {}, from text {}",
+        show::percent(report.intent_accuracy),
+        show::percent(report.intent_accuracy_from_text)
+    );
+    let voices =
+        [("voices known to the ear", report.intents_trained), ("voices never heard", report.intents_unseen)];
+    for (voices, accuracy) in voices {
+        let Some(accuracy) = accuracy else { continue };
+        anstream::println!(
+            "  {voices:23} {}, from text {}: {:.1} points lost",
+            show::percent(accuracy.from_audio),
+            show::percent(accuracy.from_text),
+            (accuracy.from_text - accuracy.from_audio) * 100.0
+        );
+    }
     anstream::println!("delay p50 / p95           {} / {} ms", report.delay_ms.p50, report.delay_ms.p95);
 }

@@ -40,11 +40,11 @@ use crate::dialogue::{Arrival, Dialogue, Flow, Input, Move, Question};
 use crate::speech::{Endpointer, Timeouts, Voice, VoiceDetector};
 
 /// Silence after which recognition starts, long before the turn is known to be over.
-const SPECULATE_AFTER: Duration = Duration::from_millis(200);
+pub const SPECULATE_AFTER: Duration = Duration::from_millis(200);
 
 /// Voice that it takes to be an utterance rather than a click; also the time to stop a prompt, which
 /// must stay under 100 ms.
-const MIN_SPEECH: Duration = Duration::from_millis(60);
+pub const MIN_SPEECH: Duration = Duration::from_millis(60);
 
 /// One caller's call, from arrival to its record.
 pub struct Conversation {

@@ -7,7 +7,11 @@ pub mod caller;
 
 pub mod callers;
 
+pub mod clips;
+
 pub mod engines;
+
+pub mod hearing;
 
 pub mod line;
 

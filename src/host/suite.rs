@@ -13,9 +13,10 @@ use super::line::{Line, LineError};
 use super::log::{CallLog, Entry, percentile};
 use super::session::{Arrival, Session};
 use crate::audio::Law;
-use crate::call::{CallRecord, Disposition, IntentName, TurnRecord};
+use crate::call::{CallRecord, Disposition, Hypothesis, IntentName, Pii, TurnRecord};
 use crate::conversation::Conversation;
 use crate::conversation::script::{Act, Script, ScriptError};
+use crate::understanding::classifier::Classifier as _;
 
 /// Why the suite cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -110,8 +111,10 @@ pub struct CaseReport {
     pub words: usize,
     /// Words wrong: substituted, left out, invented.
     pub word_errors: usize,
-    /// Sentences with a declared intent, and how many the classifier put first.
+    /// Sentences with a declared intent, and how many the classifier put first as they were heard.
     pub intents: (usize, usize),
+    /// How many of them it puts first when it is given the sentences as they were said.
+    pub intents_from_text: usize,
     /// Milliseconds from the end of each utterance to the first sound of its answer.
     pub delays_ms: Vec<u64>,
     /// The call's timeline.
@@ -126,6 +129,17 @@ pub struct Percentiles {
     pub p50: u64,
     /// 95th.
     pub p95: u64,
+}
+
+/// How well intents are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct IntentAccuracy {
+    /// Sentences.
+    pub sentences: usize,
+    /// Share put first as they were heard, 0 to 1.
+    pub from_audio: f64,
+    /// Share put first as they were said.
+    pub from_text: f64,
 }
 
 /// The whole suite's figures.
@@ -143,6 +157,12 @@ pub struct SuiteReport {
     pub wer: f64,
     /// Share of sentences whose intent the classifier put first, 0 to 1.
     pub intent_accuracy: f64,
+    /// The same sentences, given to the classifier as text: what the ear takes away is the difference.
+    pub intent_accuracy_from_text: f64,
+    /// From audio and from text, in voices that the speech model was trained on; absent where none spoke.
+    pub intents_trained: Option<IntentAccuracy>,
+    /// The same, in voices that it never heard.
+    pub intents_unseen: Option<IntentAccuracy>,
     /// From the end of speech to the first sound of the answer, end-pointing included.
     pub delay_ms: Percentiles,
     /// Each call.
@@ -216,7 +236,8 @@ pub fn run_case(line: &Line, case: &Case) -> Result<CaseReport, SuiteError> {
     };
     let record = Session::new(conversation, &mut engines, &mut log).run(arrival, &mut caller, false);
     let (timeline, delays) = log.finish();
-    Ok(report(case, record.as_ref(), &caller.into_said(), timeline, &delays))
+    let from_text = intents_from_text(line, &case.script)?;
+    Ok(report(case, record.as_ref(), &caller.into_said(), timeline, &delays, from_text))
 }
 
 fn report(
@@ -225,6 +246,7 @@ fn report(
     said: &[Said],
     timeline: Vec<Entry>,
     delays: &[Duration],
+    intents_from_text: usize,
 ) -> CaseReport {
     let turns = record.map(|r| r.turns.as_slice()).unwrap_or_default();
     let (words, word_errors) = word_errors(said, turns);
@@ -242,6 +264,7 @@ fn report(
         words,
         word_errors,
         intents: intents(&case.script, said, turns),
+        intents_from_text,
         delays_ms: delays.iter().map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)).collect(),
         timeline,
     }
@@ -278,6 +301,19 @@ fn intents(script: &Script, said: &[Said], turns: &[TurnRecord]) -> (usize, usiz
     (all, right)
 }
 
+/// Of the sentences with a declared intent, those that the classifier puts first as they stand.
+fn intents_from_text(line: &Line, script: &Script) -> Result<usize, SuiteError> {
+    let mut right = 0;
+    for step in &script.steps {
+        let Act::Say(speech) = &step.act else { continue };
+        let Some(wanted) = speech.intents.first() else { continue };
+        let hypothesis = Hypothesis { text: Pii::from(speech.text.as_str()), confidence: 1.0 };
+        let meant = line.classifier.interpret(&[hypothesis]).map_err(LineError::from)?;
+        right += usize::from(meant.best().is_some_and(|s| s.intent == wanted.intent));
+    }
+    Ok(right)
+}
+
 /// Levenshtein's distance in words.
 pub fn edit_distance(reference: &[&str], heard: &[&str]) -> usize {
     let mut row: Vec<usize> = (0..=heard.len()).collect();
@@ -302,8 +338,8 @@ pub fn summarize(cases: Vec<CaseReport>) -> SuiteReport {
     };
     let words: usize = cases.iter().map(|c| c.words).sum();
     let errors: usize = cases.iter().map(|c| c.word_errors).sum();
-    let intents: usize = cases.iter().map(|c| c.intents.0).sum();
-    let right: usize = cases.iter().map(|c| c.intents.1).sum();
+    let intents = |of: &dyn Fn(&CaseReport) -> bool| intent_accuracy(cases.iter().filter(|c| of(c)));
+    let all_intents = intents(&|_| true);
     let delays: Vec<Duration> =
         cases.iter().flat_map(|c| &c.delays_ms).map(|ms| Duration::from_millis(*ms)).collect();
     let at = |p| u64::try_from(percentile(&delays, p).as_millis()).unwrap_or(u64::MAX);
@@ -313,10 +349,24 @@ pub fn summarize(cases: Vec<CaseReport>) -> SuiteReport {
         success_trained: share(&|c| c.trained),
         success_unseen: share(&|c| !c.trained),
         wer: errors as f64 / words.max(1) as f64,
-        intent_accuracy: right as f64 / intents.max(1) as f64,
+        intent_accuracy: all_intents.map_or(0.0, |i| i.from_audio),
+        intent_accuracy_from_text: all_intents.map_or(0.0, |i| i.from_text),
+        intents_trained: intents(&|c| c.trained),
+        intents_unseen: intents(&|c| !c.trained),
         delay_ms: Percentiles { p50: at(50), p95: at(95) },
         cases,
     }
+}
+
+fn intent_accuracy<'a>(cases: impl Iterator<Item = &'a CaseReport>) -> Option<IntentAccuracy> {
+    let (mut sentences, mut heard, mut read) = (0, 0, 0);
+    for case in cases {
+        sentences += case.intents.0;
+        heard += case.intents.1;
+        read += case.intents_from_text;
+    }
+    let share = |right: usize| right as f64 / sentences as f64;
+    (sentences > 0).then(|| IntentAccuracy { sentences, from_audio: share(heard), from_text: share(read) })
 }
 
 /// Success by the engine of the caller's voice, best first.
@@ -334,7 +384,7 @@ pub fn by_voice(report: &SuiteReport) -> BTreeMap<String, (usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{CallTime, Pii};
+    use crate::call::CallTime;
 
     fn turn(from: u64, to: u64, heard: &str) -> TurnRecord {
         TurnRecord {
@@ -356,6 +406,30 @@ mod tests {
             [said(900, 2100, "where is my order"), said(3000, 4000, "hello there"), said(5000, 6100, "yes")];
         // One substitution, and two words that nobody heard.
         assert_eq!(word_errors(&all, &turns), (7, 3));
+    }
+
+    fn case(trained: bool, intents: (usize, usize), intents_from_text: usize) -> CaseReport {
+        CaseReport {
+            name: "a b".to_owned(),
+            trained,
+            success: true,
+            disposition: None,
+            intent: None,
+            words: 1,
+            word_errors: 0,
+            intents,
+            intents_from_text,
+            delays_ms: Vec::new(),
+            timeline: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn intents_from_audio_stand_beside_those_from_text() {
+        let report = summarize(vec![case(true, (2, 1), 2), case(true, (2, 2), 2), case(false, (0, 0), 0)]);
+        let known = IntentAccuracy { sentences: 4, from_audio: 0.75, from_text: 1.0 };
+        assert_eq!((report.intents_trained, report.intents_unseen), (Some(known), None));
+        assert_eq!((report.intent_accuracy, report.intent_accuracy_from_text), (0.75, 1.0));
     }
 
     #[test]

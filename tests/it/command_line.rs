@@ -43,6 +43,20 @@ fn replace(path: &Path, from: &str, to: &str) {
     std::fs::write(path, text.replacen(from, to, 1)).expect("written");
 }
 
+#[test]
+fn a_manifest_of_recordings_with_a_mistake() {
+    let error = refused(&["test", "speech", "--manifest", "none.tsv"], |_| {});
+    assert!(error.contains("none.tsv") && error.contains("ATTENDANT_SPEECH"), "{error}");
+    let error = refused(&["test", "speech", "--manifest", "m.tsv"], |f| {
+        std::fs::write(f.join("m.tsv"), "path\ttranscript\n\tyes\n").expect("written");
+    });
+    assert!(error.contains("m.tsv:2: expected a file's path"), "{error}");
+    let error = refused(&["test", "speech", "--manifest", "m.tsv", "--sets", "people"], |f| {
+        std::fs::write(f.join("m.tsv"), "path\ttranscript\nset/a.flac\tyes\n").expect("written");
+    });
+    assert!(error.contains("--sets people: the manifest has set"), "{error}");
+}
+
 const SCRIPT: &[&str] = &["call", "--script", "x.call"];
 
 fn script(folder: &Path) {
