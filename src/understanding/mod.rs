@@ -9,6 +9,9 @@ mod answer;
 mod answer_patterns;
 mod entity;
 mod entity_file;
+mod evaluation;
+pub mod exchange;
+mod lint;
 mod normalize;
 mod numbers;
 mod phrase;
@@ -26,6 +29,8 @@ pub use entity::{
     Context, EntityKind, EntitySpec, Known, ListValue, best_candidate, candidates, entities, entities_in,
 };
 pub use entity_file::EntityFileError;
+pub use evaluation::{Bin, ClassFigures, Evaluation, Judgement, Mistake};
+pub use lint::{Finding, Severity, lint};
 pub use normalize::{Word, is_filler, normalize, words};
 pub use numbers::{DigitRun, Reading, digits, mask_numbers};
 pub use phrase::{PhraseMatch, PhraseSet};

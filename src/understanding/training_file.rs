@@ -114,8 +114,13 @@ fn intent_of(path_label: &str) -> Result<IntentName, String> {
     name.strip_suffix(".toml").unwrap_or(name).parse()
 }
 
+/// An example without its annotations; one whose brackets do not match stays as it is.
+pub(super) fn plain_text(raw: &str) -> String {
+    annotated(raw).map_or_else(|_| raw.to_owned(), |(text, _)| text)
+}
+
 /// Takes the annotations out of an example.
-fn annotated(raw: &str) -> Result<(String, Vec<Annotation>), String> {
+pub(super) fn annotated(raw: &str) -> Result<(String, Vec<Annotation>), String> {
     let mut text = String::with_capacity(raw.len());
     let mut found = Vec::new();
     let mut rest = raw;
