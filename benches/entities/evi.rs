@@ -9,7 +9,9 @@ use std::fs;
 use std::path::Path;
 
 use attendant::call::Hypothesis;
-use attendant::understanding::{Context, EntityKind, EntitySpec, Region, candidates};
+use attendant::understanding::{
+    Context, DateReading, EntityKind, EntitySpec, Known, Prefer, Region, candidates,
+};
 
 use super::{Score, Wrong};
 
@@ -47,15 +49,33 @@ pub(super) fn measure(data: &Path, scores: &mut Vec<Score>, wrong: &mut Vec<(Str
     let turns = turns(data);
     let postcode = EntitySpec { name: "postcode".into(), kind: EntityKind::Postcode { region: Region::Gb } };
     let of = |item: &str| -> Vec<&Turn> { turns.iter().filter(|t| t.item == item).collect() };
-    attempts(
-        "EVI postcodes",
-        &of("postcode"),
-        &postcode,
-        &Context::default(),
-        [(42.0, 50.0), (68.0, 75.0)],
-        scores,
-        wrong,
-    );
+    let unknown = |_: &Turn| Vec::new();
+    let limits = Some([(42.0, 50.0), (68.0, 75.0)]);
+    attempts("EVI postcodes", &of("postcode"), &postcode, unknown, limits, scores, wrong);
+    // As an identification: the store holds fifty customers, the caller among them.
+    let among = |turns: &[&Turn]| -> Vec<String> {
+        let mut all: Vec<String> = turns.iter().map(|t| t.gold.clone()).collect();
+        all.sort();
+        all.dedup();
+        all
+    };
+    let fifty = |all: &[String], gold: &str| -> Vec<Known> {
+        let at = all.iter().position(|g| g == gold).unwrap_or_default();
+        // Spread over the whole list: neighbours would be too alike, or too little.
+        let others = (1..50).map(|n| &all[(at + n * all.len() / 50) % all.len()]);
+        std::iter::once(&all[at]).chain(others).map(|v| v.as_str().into()).collect()
+    };
+    for (name, item, spec) in [
+        ("EVI postcodes of fifty known", "postcode", &postcode),
+        ("EVI names of fifty known", "name", &EntitySpec { name: "name".into(), kind: EntityKind::Name }),
+    ] {
+        let turns = of(item);
+        let all = among(&turns);
+        attempts(name, &turns, spec, |turn| fifty(&all, &turn.gold), None, scores, wrong);
+    }
+    let birthday = DateReading { month_first: false, prefer: Prefer::Past };
+    let birthday = EntitySpec { name: "birthday".into(), kind: EntityKind::Date { reading: birthday } };
+    attempts("EVI dates of birth", &of("dob"), &birthday, unknown, None, scores, wrong);
 }
 
 /// One kind of value: by turn, within three attempts, and with the attempts' scores added up.
@@ -63,8 +83,8 @@ fn attempts(
     name: &str,
     turns: &[&Turn],
     spec: &EntitySpec,
-    context: &Context,
-    limits: [(f64, f64); 2],
+    known: impl Fn(&Turn) -> Vec<Known>,
+    limits: Option<[(f64, f64); 2]>,
     scores: &mut Vec<Score>,
     wrong: &mut Vec<(String, Wrong)>,
 ) {
@@ -73,7 +93,10 @@ fn attempts(
     let mut sums: BTreeMap<&str, BTreeMap<String, f32>> = BTreeMap::new();
     let mut added: BTreeMap<&str, bool> = BTreeMap::new();
     for turn in turns {
-        let found = candidates(&turn.heard, spec, context);
+        let known = known(turn);
+        // The set is of 2021.
+        let now = Some(jiff::civil::date(2021, 6, 1).at(12, 0, 0, 0));
+        let found = candidates(&turn.heard, spec, &Context { now, known: &known });
         let best = found.first().map(|e| e.value.expose().as_str()).unwrap_or("-");
         let hit = best == turn.gold;
         right += usize::from(hit);
@@ -93,7 +116,7 @@ fn attempts(
         scores.push(Score { set, right, all, bar: limits.map(|l| l.0), goal: limits.map(|l| l.1) });
     };
     let count = |callers: &BTreeMap<&str, bool>| callers.values().filter(|hit| **hit).count();
-    add(format!("{name}, one turn"), right, turns.len(), Some(limits[0]));
-    add(format!("{name}, within three attempts"), count(&within), within.len(), Some(limits[1]));
+    add(format!("{name}, one turn"), right, turns.len(), limits.map(|l| l[0]));
+    add(format!("{name}, within three attempts"), count(&within), within.len(), limits.map(|l| l[1]));
     add(format!("{name}, attempts added up"), count(&added), added.len(), None);
 }

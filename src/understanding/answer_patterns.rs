@@ -61,6 +61,8 @@ pub(super) const PATTERNS: &[Pattern] = &[
            it is|i do|i am|i have|i did|it does|you can|perfect|great|indeed|that's the one|that's me|\
            that's mine|that's the number|sounds good"],
     ),
+    anywhere(Answer::No, &["|i", "disagree|don't agree|do not agree", "|with that"]),
+    anywhere(Answer::Yes, &["|i", "agree|agreed", "|with that"]),
     anywhere(
         Answer::No,
         &[
@@ -73,7 +75,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
         Answer::No,
         &[
             "that's|that is|it's|it is|you're|that was|this is",
-            "not right|not correct|wrong|incorrect|not true|not it|not the one|not what i said|\
+            "not right|not correct|not ok|not okay|not fine|wrong|incorrect|not true|not it|not the one|not what i said|\
              not my number|not mine|the wrong number|not the number|all wrong",
         ],
     ),
@@ -81,7 +83,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
         Answer::No,
         &[
             "that isn't|it isn't|that's not|that wasn't|it wasn't",
-            "right|correct|it|true|my number|what i said|the one|the number|the right number",
+            "right|correct|ok|okay|fine|it|true|my number|what i said|the one|the number|the right number",
         ],
     ),
     alone(

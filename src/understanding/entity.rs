@@ -193,21 +193,21 @@ pub fn candidates(hypotheses: &[Hypothesis], spec: &EntitySpec, context: &Contex
             }
         }
         for (value, (confidence, span)) in best {
-            add(&mut scores, &value, worth * confidence, &span);
+            add(&mut scores, &value, worth, confidence, &span);
         }
     }
     let mut ranked: Vec<(f32, Entity)> = scores
         .into_iter()
         .map(|(value, candidate)| {
             let known = context.known.iter().find(|k| k.value == value);
-            let counts = known.map_or(1.0, |k| KNOWN_COUNTS * k.weight);
+            let rank = known.map_or(candidate.vote, |k| KNOWN_COUNTS * k.weight * candidate.score);
             let entity = Entity {
                 kind: spec.name.clone(),
                 value: Pii::new(value),
                 span: candidate.span,
                 confidence: candidate.score.clamp(0.0, 1.0),
             };
-            (candidate.score * counts, entity)
+            (rank, entity)
         })
         .collect();
     // Of equal ones the smaller value, so that the outcome is always the same.
@@ -216,18 +216,31 @@ pub fn candidates(hypotheses: &[Hypothesis], spec: &EntitySpec, context: &Contex
 }
 
 struct Candidate {
+    /// Of the hypotheses' worth and how surely each holds the value.
     score: f32,
+    /// The same, with what was only read by bending a hypothesis counting less: among several hypotheses
+    /// there is mostly one that need not be bent. Squares read best on real callers' n-best lists.
+    vote: f32,
     best_part: f32,
     span: Range<usize>,
 }
 
-fn add(scores: &mut BTreeMap<String, Candidate>, value: &str, score: f32, span: &Range<usize>) {
+fn add(
+    scores: &mut BTreeMap<String, Candidate>,
+    value: &str,
+    worth: f32,
+    confidence: f32,
+    span: &Range<usize>,
+) {
+    let score = worth * confidence;
     let entry = scores.entry(value.to_owned()).or_insert_with(|| Candidate {
         score: 0.0,
+        vote: 0.0,
         best_part: 0.0,
         span: span.clone(),
     });
     entry.score += score;
+    entry.vote += score * confidence;
     if score > entry.best_part {
         entry.best_part = score;
         entry.span = span.clone();

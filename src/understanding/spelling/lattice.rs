@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::cardinals::cardinals;
 use super::letters::{alphabet_cost, initial, is_function_word, letter_names};
-use super::sounds::symbol_distance;
+use super::sounds::{as_symbols, symbol_distance};
 use crate::understanding::normalize::{Word, is_filler, words};
 use crate::understanding::spoken::{Spoken, beside_correction, corrects, spoken};
 
@@ -68,12 +68,43 @@ const SKIP_SYMBOL: f32 = 2.2;
 const SHORTER: f32 = 0.5;
 /// A word that only sounds like a digit.
 const HOMOPHONE: f32 = 0.4;
+/// A word that is taken for the symbols that it sounds like.
+const MISHEARD: f32 = 0.5;
+/// A word of no alphabet, taken for its initial, and the shortest such.
+const ANY_INITIAL: f32 = 1.2;
+const SHORTEST_SPELLING: usize = 4;
 /// Below this, several words surely spell one symbol.
 const SPELLED_OUT: f32 = 0.4;
 /// A reading that costs no more is what the word says.
 const SURE: f32 = 0.1;
 
 impl Lattice {
+    /// The sentence, with words that are no symbols taken for the symbols that they sound like.
+    pub(super) fn by_sound(text: &str) -> Lattice {
+        let said = words(text);
+        let mut lattice = Lattice::of(text);
+        let strong: Vec<bool> =
+            lattice.nodes.iter().map(|n| matches!(n.strength, Strength::Letter | Strength::Digit)).collect();
+        for (at, word) in said.iter().enumerate() {
+            let node = &mut lattice.nodes[at];
+            let known = node.arcs.iter().any(|a| a.cost <= MISHEARD) || is_filler(&word.text);
+            let beside = strong[at.saturating_sub(2)..].iter().take(5).any(|s| *s);
+            if known || !beside || !word.text.bytes().all(|b| b.is_ascii_lowercase()) {
+                continue;
+            }
+            // Callers spell with whatever word comes to mind.
+            let spelling = word.text.len() >= SHORTEST_SPELLING && !is_function_word(&word.text);
+            if let Some(letter) = initial(&word.text).filter(|_| spelling) {
+                let said = Cow::Owned(char::from(letter).to_string());
+                node.arcs.push(Arc { words: 1, said, cost: ANY_INITIAL });
+            }
+            for (said, apart) in as_symbols(&word.text) {
+                node.arcs.push(Arc { words: 1, said: Cow::Owned(said), cost: MISHEARD + apart });
+            }
+        }
+        lattice
+    }
+
     pub(super) fn of(text: &str) -> Lattice {
         let said = words(text);
         // "KLM" is spelled, "FOUR FIVE ONE" is shouted.

@@ -55,6 +55,7 @@ impl Spelled {
 /// A sentence, ready to be searched for values.
 #[derive(Debug)]
 pub(super) struct Sentence {
+    text: String,
     lattice: Lattice,
 }
 
@@ -70,7 +71,7 @@ const STRICT: Tolerance = Tolerance {
 /// For words: nothing but letters, or any word would be one.
 const SPELLED: Tolerance = Tolerance { most: 0.5, ..STRICT };
 /// For codes: what must be a letter may have been heard as a digit, and the other way round.
-const FORCED: Tolerance = Tolerance { most: 2.2, confused: 0.5, ..STRICT };
+const FORCED: Tolerance = Tolerance { most: 2.2, confused: 0.5, edge: 0.1, ..STRICT };
 /// For postcodes: so few of all spellings exist that near ones are worth a try.
 const LENIENT: Tolerance =
     Tolerance { most: 4.2, confused: 0.7, doubt: true, extra: 1.5, edge: 0.6, ..STRICT };
@@ -80,7 +81,7 @@ const KNOWN: Tolerance =
 
 impl Sentence {
     pub(super) fn of(text: &str) -> Sentence {
-        Sentence { lattice: Lattice::of(text) }
+        Sentence { text: text.to_owned(), lattice: Lattice::of(text) }
     }
 
     /// Values of digits.
@@ -102,8 +103,12 @@ impl Sentence {
     /// Postcodes of a country.
     pub(super) fn postcodes(&self, region: Region) -> Vec<Spelled> {
         let shape = postcode::shape(region);
-        let tolerance = if postcode::is_lettered(region) { LENIENT } else { STRICT };
-        self.find(shape, tolerance, |found| shape.write(found.form, found.symbols.as_bytes()))
+        let write = |found: &Found| shape.write(found.form, found.symbols.as_bytes());
+        if postcode::is_lettered(region) {
+            find(&Lattice::by_sound(&self.text), shape, LENIENT, write)
+        } else {
+            find(&self.lattice, shape, STRICT, write)
+        }
     }
 
     /// Words spelled letter by letter, of at least `min` letters.
@@ -132,17 +137,30 @@ impl Sentence {
         tolerance: Tolerance,
         write: impl Fn(&Found) -> Option<String>,
     ) -> Vec<Spelled> {
-        let nodes = &self.lattice.nodes;
-        search(&self.lattice, shape, tolerance)
-            .iter()
-            .filter_map(|found| {
-                Some(Spelled {
-                    value: write(found)?,
-                    span: nodes[found.words.start].span.start..nodes[found.words.end - 1].span.end,
-                    cost: found.cost,
-                    symbols: found.symbols.len(),
-                })
-            })
-            .collect()
+        find(&self.lattice, shape, tolerance, write)
     }
 }
+
+fn find(
+    lattice: &Lattice,
+    shape: &Shape,
+    tolerance: Tolerance,
+    write: impl Fn(&Found) -> Option<String>,
+) -> Vec<Spelled> {
+    search(lattice, shape, tolerance)
+        .iter()
+        .filter_map(|found| {
+            Some(Spelled {
+                value: write(found)?,
+                span: lattice.nodes[found.words.start].span.start
+                    ..lattice.nodes[found.words.end - 1].span.end,
+                cost: found.cost,
+                symbols: found.symbols.len(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "spelling_tests.rs"]
+mod tests;

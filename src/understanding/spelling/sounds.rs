@@ -275,6 +275,86 @@ pub(in crate::understanding) fn word_distance(a: &str, b: &str) -> f32 {
     if longest == 0.0 { 1.0 } else { (distance(&a, &b) / longest).min(1.0) }
 }
 
+/// Most symbols that a misheard word is taken for, the most that they may sound apart from it, and the most
+/// ways that are kept.
+const MOST_IN_WORD: usize = 3;
+const APART_IN_WORD: f32 = 1.0;
+const MOST_WAYS: usize = 4;
+/// Words with more phonemes are words.
+const LONGEST_WORD: usize = 9;
+
+/// What `word` may be as names of symbols in a row, and how far it is from them: "angie" is "NG" misheard.
+pub(super) fn as_symbols(word: &str) -> Vec<(String, f32)> {
+    let sounds = phonemes(word);
+    if !(2..=LONGEST_WORD).contains(&sounds.len()) {
+        return Vec::new();
+    }
+    // Ways to say the first `n` sounds, by `n`.
+    let mut ways: Vec<Vec<(String, f32)>> = vec![Vec::new(); sounds.len() + 1];
+    ways[0].push((String::new(), 0.0));
+    for from in 0..sounds.len() {
+        let here = std::mem::take(&mut ways[from]);
+        if here.is_empty() {
+            continue;
+        }
+        for (symbol, name) in MISHEARD_NAMES.iter() {
+            let most = sounds.len().min(from + name.len() + 1);
+            let least = name.len().saturating_sub(1).max(1);
+            for (len, apart) in prefix_distances(name, &sounds[from..most]).enumerate().skip(least) {
+                if apart > APART_IN_WORD {
+                    continue;
+                }
+                for (said, before) in &here {
+                    if said.len() < MOST_IN_WORD && before + apart <= APART_IN_WORD {
+                        let mut said = said.clone();
+                        said.push(char::from(*symbol));
+                        ways[from + len].push((said, before + apart));
+                    }
+                }
+            }
+        }
+        for some in &mut ways[from + 1..] {
+            keep_best(some);
+        }
+    }
+    ways.pop().unwrap_or_default()
+}
+
+/// The likeliest ways, one for each spelling.
+fn keep_best(ways: &mut Vec<(String, f32)>) {
+    ways.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    ways.dedup_by(|a, b| a.0 == b.0);
+    ways.sort_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.cmp(&b.0)));
+    ways.truncate(MOST_WAYS);
+}
+
+/// All names, but for "W": it is three words long and never misheard as one.
+static MISHEARD_NAMES: LazyLock<Vec<(u8, &'static [u8])>> = LazyLock::new(|| {
+    (0..COUNT - 1)
+        .flat_map(|i| names(i).map(move |name| (symbol(i), name.as_bytes())))
+        .filter(|(symbol, _)| *symbol != b'W')
+        .collect()
+});
+
+/// How far `name` is from the first none, one, two … of `sounds`.
+fn prefix_distances(name: &[u8], sounds: &[u8]) -> impl Iterator<Item = f32> {
+    // Names and words are short: a row of the table fits.
+    let mut row = [0.0_f32; LONGEST_WORD + 1];
+    for (j, to) in sounds.iter().enumerate() {
+        row[j + 1] = row[j] + alone(*to);
+    }
+    for from in name {
+        let mut diagonal = row[0];
+        row[0] += alone(*from);
+        for (j, to) in sounds.iter().enumerate() {
+            let replaced = diagonal + between(*from, *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + alone(*to)).min(diagonal + alone(*from));
+        }
+    }
+    row.into_iter().take(sounds.len() + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -230,6 +230,7 @@ fn fraction(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
         "two" => (2, at + 1),
         "three" => (3, at + 1),
         "half" => return Some((Decimal::hundredths(50), at + 1)),
+        "quarter" => return Some((Decimal::hundredths(25), at + 1)),
         _ => return None,
     };
     match text(tokens, at) {
@@ -241,9 +242,15 @@ fn fraction(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
 
 /// A number that begins at `at`, and the token after it.
 pub(super) fn cardinal(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
+    let short = one_twenty(tokens, at).map(|(n, next)| (Decimal::whole(n), next));
+    short.or_else(|| grouped(tokens, at)).or_else(|| full_cardinal(tokens, at))
+}
+
+/// The same without "one twenty" for 120: of money that is 1.20.
+pub(super) fn full_cardinal(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
     let word = text(tokens, at);
     if matches!(word, "minus" | "negative") || (word == "-" && !tokens[at].glued) {
-        let (number, next) = cardinal(tokens, at + 1)?;
+        let (number, next) = full_cardinal(tokens, at + 1)?;
         return Some((number.times(-1)?, next));
     }
     if let Some(collective) = collective(tokens, at) {
@@ -282,16 +289,42 @@ pub(super) fn cardinal(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> 
         number = number.plus(part)?;
         next = after;
     }
-    while let Some(factor) = factor(text(tokens, next)).filter(|_| tokens[next - 1].is_number() || next > at)
-    {
+    while let Some(factor) = factor(text(tokens, next)) {
         number = number.times(factor)?;
         next += 1;
     }
-    Some((number, next))
+    // "1.2M" as recognisers write it; apart, "m" is a letter or a metre.
+    let written = tokens.get(next).filter(|t| next > at && t.glued && tokens[next - 1].is_number());
+    let factor = match written.map(|t| t.text.as_str()) {
+        Some("m") => 1_000_000,
+        Some("b") => 1_000_000_000,
+        Some(_) | None => return Some((number, next)),
+    };
+    Some((number.times(factor)?, next + 1))
+}
+
+/// "1 234 567": groups of three behind spaces.
+fn grouped(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
+    let group = |i: usize| tokens.get(i).is_some_and(|t| t.is_number() && t.text.len() == 3 && !t.glued);
+    let head = tokens.get(at).filter(|t| t.is_number() && t.text.len() <= 3 && !t.text.starts_with('0'))?;
+    let end = (at + 1..).find(|i| !group(*i)).filter(|end| *end > at + 1 && *end < at + 8)?;
+    let before = at > 0 && tokens[at - 1].is_number();
+    let after = tokens.get(end).is_some_and(Token::is_number);
+    let digits: String = tokens[at + 1..end].iter().fold(head.text.clone(), |all, t| all + &t.text);
+    (!before && !after).then(|| Some((Decimal::whole(digits.parse().ok()?), end)))?
+}
+
+/// "One twenty two" is 122 where no other number stands before it.
+fn one_twenty(tokens: &[Token], at: usize) -> Option<(i128, usize)> {
+    let (head, next) = below_hundred(tokens, at).filter(|(n, _)| (1..10).contains(n))?;
+    let (low, end) = below_hundred(tokens, next).filter(|(n, _)| *n >= 20)?;
+    let before = at > 0 && (below_hundred(tokens, at - 1).is_some() || tokens[at - 1].is_number());
+    let after = below_hundred(tokens, end).is_some() || factor(text(tokens, end)).is_some();
+    (!before && !after).then_some((head * 100 + low, end))
 }
 
 /// What a word after a number multiplies it by.
-fn factor(word: &str) -> Option<i128> {
+pub(super) fn factor(word: &str) -> Option<i128> {
     match word {
         "dozen" | "dozens" => Some(12),
         _ => scale(word),
@@ -361,6 +394,24 @@ pub(super) fn ordinal(tokens: &[Token], at: usize) -> Option<(i128, usize)> {
     }
     if let Some(n) = ordinal_word(text(tokens, at)) {
         return Some((n, at + 1));
+    }
+    // "Fortysecond", as some recognisers write it.
+    const TENS: [(&str, i128); 8] = [
+        ("twenty", 20),
+        ("thirty", 30),
+        ("forty", 40),
+        ("fifty", 50),
+        ("sixty", 60),
+        ("seventy", 70),
+        ("eighty", 80),
+        ("ninety", 90),
+    ];
+    let glued = TENS.iter().find_map(|(tens, n)| {
+        let unit = ordinal_word(text(tokens, at).strip_prefix(tens)?).filter(|u| *u < 10)?;
+        Some((n + unit, at + 1))
+    });
+    if glued.is_some() {
+        return glued;
     }
     // A cardinal whose end is an ordinal: every stretch of it is tried, the longest first.
     let (head, next) = in_words(tokens, at)?;

@@ -1,7 +1,7 @@
 //! Days: "the third of may", "next friday", "three days ago", "03/05/2026".
 
 use jiff::ToSpan as _;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Weekday};
 use serde::Deserialize;
 
 use super::cardinal::{below_hundred, cardinal, ordinal};
@@ -62,6 +62,7 @@ impl Reader<'_> {
 
     fn date(&self, at: usize) -> Found {
         self.written(at)
+            .or_else(|| self.nth_weekday(at))
             .or_else(|| self.with_weekday(at))
             .or_else(|| self.with_month(at))
             .or_else(|| self.relative(at))
@@ -69,6 +70,94 @@ impl Reader<'_> {
             .or_else(|| self.named(at))
             .or_else(|| self.in_numbers(at))
             .or_else(|| self.of_month(at))
+            .or_else(|| self.bare_day(at))
+    }
+
+    /// "The first monday of may 2027", "the last friday of next month".
+    fn nth_weekday(&self, at: usize) -> Found {
+        let from = at + usize::from(self.word(at) == "the");
+        if begins(self.tokens, from, "last day of") || begins(self.tokens, from, "last day in") {
+            let month = month(self.word(from + 3))?;
+            let last = |year: i16| Some(Date::new(year, month, 1).ok()?.last_of_month());
+            return Some(match self.year(from + 4) {
+                (Some(Year::Whole(year)), next) => (last(year)?, next, 1.0),
+                (Some(Year::Short(_)) | None, _) => (self.next_or_last(last)?, from + 4, 1.0),
+            });
+        }
+        let (n, next) = match self.word(from) {
+            "last" => (-1, from + 1),
+            _ => {
+                let (n, next) = ordinal(self.tokens, from)?;
+                (i8::try_from(n).ok().filter(|n| (1..=5).contains(n))?, next)
+            }
+        };
+        let day = weekday(self.word(next)).filter(|_| matches!(self.word(next + 1), "of" | "in"))?;
+        let of = next + 2 + usize::from(self.word(next + 2) == "the");
+        let day = Weekday::from_monday_zero_offset(day).ok()?;
+        let in_month =
+            |year: i16, month: i8| Date::new(year, month, 1).ok()?.nth_weekday_of_month(n, day).ok();
+        if let Some(month) = month(self.word(of)) {
+            let (date, next) = match self.year(of + 1) {
+                (Some(Year::Whole(year)), next) => (in_month(year, month)?, next),
+                (Some(Year::Short(_)) | None, _) => {
+                    (self.next_or_last(|year| in_month(year, month))?, of + 1)
+                }
+            };
+            return Some((date, next, 1.0));
+        }
+        let (first, next) = self.month_beside(of)?;
+        Some((in_month(first.year(), first.month())?, next, 1.0))
+    }
+
+    /// The first day of "this month", "next month" …, and the token after it.
+    fn month_beside(&self, at: usize) -> Option<(Date, usize)> {
+        let at = at + usize::from(self.word(at) == "the");
+        let (months, words): (i64, usize) = match self.word(at) {
+            "month" => (0, 1),
+            "this" | "current" | "same" => (0, 2),
+            "next" | "coming" | "following" => (1, 2),
+            "last" | "previous" => (-1, 2),
+            _ => return None,
+        };
+        let first = self.today?.first_of_month().checked_add(months.months()).ok()?;
+        (self.word(at + words - 1) == "month").then_some((first, at + words))
+    }
+
+    /// "The twenty seven", "on 15": a number where a day is meant.
+    fn bare_day(&self, at: usize) -> Found {
+        let announced = match self.word(at) {
+            "the" => at + 1,
+            "on" => at + 1 + usize::from(self.word(at + 1) == "the"),
+            _ if self.tokens.get(at)?.is_number() && self.word(at + 1) == "of" => at,
+            _ => return None,
+        };
+        let (day, next) = self.day(announced)?;
+        let day = i8::try_from(day).ok()?;
+        if let Some((first, next)) =
+            self.month_beside(next + 1).filter(|_| matches!(self.word(next), "of" | "in"))
+        {
+            return Some((Date::new(first.year(), first.month(), day).ok()?, next, 1.0));
+        }
+        // "The three of them", "the two shirts", "on 3.5".
+        let ends = matches!(
+            self.word(next),
+            "" | "please" | "." | "!" | "?" | "thanks" | "thank" | "at" | "if" | "would"
+        );
+        (announced > at && ends).then(|| Some((self.day_of_near_month(day, None)?, next, DAY_ONLY)))?
+    }
+
+    /// The next or last day with this number, and on this day of the week where one was said.
+    fn day_of_near_month(&self, day: i8, on: Option<i8>) -> Option<Date> {
+        let today = self.today?;
+        let mut months = (0..=11).filter_map(|n: i64| {
+            let n = if self.past() { -n } else { n };
+            let month = today.first_of_month().checked_add(n.months()).ok()?;
+            Date::new(month.year(), month.month(), day).ok()
+        });
+        match on {
+            Some(on) => months.find(|d| d.weekday().to_monday_zero_offset() == on),
+            None => months.find(|d| if self.past() { *d <= today } else { *d >= today }),
+        }
     }
 
     /// "2026-05-03", "03/05/2026", "3.5.26", "3/5", "04071982".
@@ -91,6 +180,11 @@ impl Reader<'_> {
         }
         let first = number(at, false)?;
         let sign = self.word(at + 1);
+        // "31-Oct-74", "31/Oct/1974".
+        if let (true, Some(month)) = (matches!(sign, "/" | "-"), month(self.word(at + 2))) {
+            let (year, next) = if self.word(at + 3) == sign { self.year(at + 4) } else { (None, at + 3) };
+            return Some((self.of_parts(first, month.into(), year)?, next, 1.0));
+        }
         if !matches!(sign, "/" | "-" | ".") {
             return None;
         }
@@ -105,8 +199,8 @@ impl Reader<'_> {
             let (year, _) = year(&self.tokens[..at + 5], at + 4)?;
             return Some((self.of_pair(first, second, Some(year))?, at + 5, 1.0));
         }
-        // "3.5" is a number, "3/5" a date.
-        (sign == "/").then(|| Some((self.of_pair(first, second, None)?, at + 3, BARE)))?
+        // "3.5" is a number, "3/5" a date, and so is "3-5".
+        (sign != "." && second > 0).then(|| Some((self.of_pair(first, second, None)?, at + 3, BARE)))?
     }
 
     /// Two numbers that are day and month in the order of the region, or in the other one where they can
@@ -136,17 +230,31 @@ impl Reader<'_> {
         years.filter_map(of_year).find(|d| if self.past() { *d <= today } else { *d >= today })
     }
 
-    /// "Friday the thirteenth of march": the date says it all.
+    /// "Friday the thirteenth of march", "thursday the twenty first": of the days that it may be, one that
+    /// falls on this day of the week.
     fn with_weekday(&self, at: usize) -> Found {
-        weekday(self.word(at))?;
-        let from = at + 1 + usize::from(matches!(self.word(at + 1), "the" | "on"));
-        self.with_month(from).or_else(|| self.written(from)).or_else(|| self.of_month(from))
+        let on = weekday(self.word(at))?;
+        let from = at + 1 + usize::from(matches!(self.word(at + 1), "the" | "on" | "."));
+        if let Some((date, next, confidence)) = self.with_month(from).or_else(|| self.written(from)) {
+            let fits = |d: &Date| d.weekday().to_monday_zero_offset() == on;
+            let today = self.today?;
+            let years = [0, 1, -1]
+                .into_iter()
+                .filter_map(|n| Date::new(today.year() + n, date.month(), date.day()).ok());
+            let said_year = self.tokens[from..next].iter().any(|t| t.is_number() && t.text.len() == 4);
+            let date = if fits(&date) || said_year { date } else { { years }.find(fits).unwrap_or(date) };
+            return Some((date, next, confidence));
+        }
+        let (day, next) = ordinal(self.tokens, from)?;
+        let day = i8::try_from(day).ok().filter(|d| (1..=31).contains(d))?;
+        let date = self.day_of_near_month(day, Some(on)).or_else(|| self.day_of_near_month(day, None))?;
+        Some((date, next, 1.0))
     }
 
     /// "The third of may [2026]", "may the third", "3 May".
     fn with_month(&self, at: usize) -> Found {
         if let Some(month) = month(self.word(at)) {
-            let from = at + 1 + usize::from(self.word(at + 1) == "the");
+            let from = at + 1 + usize::from(matches!(self.word(at + 1), "the" | "-" | "/" | "."));
             let (day, next) = self.day(from)?;
             // "March sixteen sixty five" has no day.
             let (year, next) = self.year(next);
@@ -236,7 +344,14 @@ impl Reader<'_> {
     }
 
     fn near_day(&self, at: usize) -> Option<(i64, usize)> {
-        const NEAR: [(&str, i64); 10] = [
+        const NEAR: [(&str, i64); 17] = [
+            ("two days before yesterday", -3),
+            ("the day after tmrw", 2),
+            ("the next day", 1),
+            ("next day", 1),
+            ("tomorrow's", 1),
+            ("tmrw", 1),
+            ("this day", 0),
             ("the day after tomorrow", 2),
             ("day after tomorrow", 2),
             ("the day before yesterday", -2),
@@ -266,6 +381,9 @@ impl Reader<'_> {
             }
         };
         let next = next + usize::from(self.word(next) == "of");
+        if let Some(found) = self.counted_weekdays(count, next, today) {
+            return Some(found);
+        }
         let span = match self.word(next) {
             "day" | "days" => count.days(),
             "week" | "weeks" | "week's" | "weeks'" => count.weeks(),
@@ -275,6 +393,24 @@ impl Reader<'_> {
             _ => return None,
         };
         let mut next = next + 1;
+        let mut span = span;
+        // "One month and 21 days ago".
+        loop {
+            let from = next + usize::from(matches!(self.word(next), "and" | ","));
+            let Some((n, after)) = cardinal(self.tokens, from) else { break };
+            let Some(n) = n.to_whole().and_then(|n| i64::try_from(n).ok()).filter(|n| (0..4000).contains(n))
+            else {
+                break;
+            };
+            span = match self.word(after) {
+                "day" | "days" => span.days(n),
+                "week" | "weeks" => span.weeks(n),
+                "month" | "months" => span.months(n),
+                "year" | "years" => span.years(n),
+                _ => break,
+            };
+            next = after + 1;
+        }
         next += usize::from(self.word(next) == "'");
         let ago = [("ago", 1), ("back", 1), ("before today", 2), ("earlier", 1)];
         if let Some((_, words)) = ago.iter().find(|(w, _)| begins(self.tokens, next, w)) {
@@ -294,14 +430,36 @@ impl Reader<'_> {
         (from > at).then(|| Some((today.checked_add(span).ok()?, next, 1.0)))?
     }
 
+    /// "Three fridays from now", "two thursdays ago".
+    fn counted_weekdays(&self, count: i64, at: usize, today: Date) -> Found {
+        let plural = self.word(at);
+        let day = weekday(plural).or_else(|| weekday(plural.strip_suffix('s')?))?;
+        let ahead = i64::from((day - today.weekday().to_monday_zero_offset()).rem_euclid(7));
+        let ahead = if ahead == 0 { 7 } else { ahead };
+        let (days, words) = match (self.word(at + 1), self.word(at + 2)) {
+            ("from", "now" | "today") => (ahead + 7 * (count - 1), 2),
+            ("later" | "hence", _) => (ahead + 7 * (count - 1), 1),
+            ("ago" | "back", _) => (ahead - 7 * count, 1),
+            _ => return None,
+        };
+        Some((today.checked_add(days.days()).ok()?, at + 1 + words, 1.0))
+    }
+
     /// "Friday", "next friday", "friday week", "next week tuesday", "tuesday next week".
     fn on_weekday(&self, at: usize) -> Found {
         let today = self.today?;
         let monday = today.checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days()).ok()?;
         let of_week = |weeks: i64, day: i8| monday.checked_add((weeks * 7 + i64::from(day)).days()).ok();
-        const WEEKS: [(&str, i64); 3] = [("next week", 1), ("last week", -1), ("this week", 0)];
+        const WEEKS: [(&str, i64); 6] = [
+            ("next week", 1),
+            ("last week", -1),
+            ("this week", 0),
+            ("next week's", 1),
+            ("last week's", -1),
+            ("this week's", 0),
+        ];
         let week = |at: usize| {
-            let at = at + usize::from(matches!(self.word(at), "of"));
+            let at = at + usize::from(matches!(self.word(at), "of" | "from"));
             let (which, end) = one_of(self.tokens, at, &WEEKS.map(|w| w.0))?;
             Some((WEEKS[which].1, end))
         };
@@ -324,10 +482,15 @@ impl Reader<'_> {
         let (date, next) = match which {
             Some(1) => (of_week(1, day)?, next),
             Some(-1) => (gone, next),
-            Some(_) => (of_week(0, day)?, next),
+            Some(_) => {
+                let date = of_week(0, day)?;
+                (if date < today && !self.past() { coming } else { date }, next)
+            }
             None => {
                 if let Some((weeks, after)) = week(next) {
                     (of_week(weeks, day)?, after)
+                } else if begins(self.tokens, next, "after next") {
+                    (of_week(1, day)?, next + 2)
                 } else if self.word(next) == "week" {
                     (coming.checked_add(7.days()).ok()?, next + 1)
                 } else if self.past() {
@@ -352,19 +515,14 @@ impl Reader<'_> {
 
     /// "The twenty second", "the fifth of next month".
     fn of_month(&self, at: usize) -> Found {
-        let today = self.today?;
         let from = at + usize::from(self.word(at) == "the");
         let (day, next) = ordinal(self.tokens, from)?;
         let day = i8::try_from(day).ok().filter(|d| (1..=31).contains(d))?;
         let of = next + usize::from(matches!(self.word(next), "of" | "in"));
-        let months = [("this month", 0), ("the month", 0), ("next month", 1), ("last month", -1)];
-        if let Some((words, months)) = months.iter().find(|(w, _)| begins(self.tokens, of, w)) {
-            let month = today.first_of_month().checked_add(i64::from(*months).months()).ok()?;
-            return Some((
-                Date::new(month.year(), month.month(), day).ok()?,
-                of + words.split(' ').count(),
-                1.0,
-            ));
+        let of = of + usize::from(self.word(next) == "day");
+        let of = of + usize::from(of > next && matches!(self.word(of), "of" | "in"));
+        if let Some((first, end)) = self.month_beside(of).filter(|_| of > next) {
+            return Some((Date::new(first.year(), first.month(), day).ok()?, end, 1.0));
         }
         if let Some(month) = self.month_taken_back(at) {
             return Some((self.of_parts(day.into(), month.into(), None)?, next, BARE));
@@ -373,12 +531,7 @@ impl Reader<'_> {
         if matches!(self.word(next), "one" | "of" | "time" | "order" | "item" | "and") {
             return None;
         }
-        let months = (0..=3).filter_map(|n: i64| {
-            let n = if self.past() { -n } else { n };
-            let month = today.first_of_month().checked_add(n.months()).ok()?;
-            Date::new(month.year(), month.month(), day).ok()
-        });
-        let date = { months }.find(|d| if self.past() { *d <= today } else { *d >= today })?;
+        let date = self.day_of_near_month(day, None)?;
         Some((date, next, DAY_ONLY))
     }
 

@@ -64,14 +64,16 @@ fn local(tokens: &[Token], from: usize, at: usize) -> Option<(String, usize)> {
             continue;
         }
         // "i" and "me" are also letters and names beside others: only before a whole address are they none.
-        if LEAD_INS.contains(&word) && !(word == "i" && spelled_beside(tokens, start - 1)) {
+        let written = tokens[start].glued && (start < at || text(tokens, at) == "@");
+        if LEAD_INS.contains(&word) && !written && !(word == "i" && spelled_beside(tokens, start - 1)) {
             break;
         }
         if sign(word).is_none() && !tokens[start - 1].is_word() && !tokens[start - 1].is_number() {
             break;
         }
         // What is written together belongs together, and nothing before it does.
-        if text(tokens, at) == "@" && !tokens[start].glued && start < at {
+        let signed = sign(word).is_some() || sign(text(tokens, start)).is_some();
+        if text(tokens, at) == "@" && !tokens[start].glued && start < at && !signed {
             break;
         }
         start -= 1;

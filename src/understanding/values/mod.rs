@@ -87,3 +87,7 @@ fn takes_back(between: &[Token]) -> bool {
         && words
             .all(|w| corrects(w) || beside_correction(w) || matches!(w, "at" | "on" | "the" | "for" | "or"))
 }
+
+#[cfg(test)]
+#[path = "values_tests.rs"]
+mod tests;

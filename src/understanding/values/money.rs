@@ -1,6 +1,6 @@
 //! Amounts: "twelve pounds fifty", "a fiver", "$1,234.56", "nineteen ninety nine".
 
-use super::cardinal::{Decimal, below_hundred, cardinal};
+use super::cardinal::{Decimal, below_hundred, factor, full_cardinal as cardinal};
 use super::tokens::{Token, text};
 use super::{Said, scan};
 
@@ -22,9 +22,10 @@ const DOLLARS: [&str; 6] = ["USD", "CAD", "AUD", "NZD", "SGD", "HKD"];
 /// Currencies without hundredths (ISO 4217, column "minor unit").
 const WHOLE: [&str; 5] = ["JPY", "KRW", "VND", "CLP", "ISK"];
 /// Currencies that are named by their code.
-const CODES: [&str; 30] = [
+const CODES: [&str; 34] = [
     "usd", "eur", "gbp", "jpy", "chf", "cad", "aud", "nzd", "sek", "nok", "dkk", "pln", "czk", "huf", "inr",
     "cny", "krw", "sgd", "hkd", "zar", "brl", "mxn", "try", "ils", "aed", "sar", "kwd", "myr", "thb", "egp",
+    "qar", "bgn", "uah", "lbp",
 ];
 
 fn unit(tokens: &[Token], at: usize) -> Option<(Unit, usize)> {
@@ -33,22 +34,38 @@ fn unit(tokens: &[Token], at: usize) -> Option<(Unit, usize)> {
     let nation = |code, words| Some((Unit::Major(code), at + words));
     // A country before its currency.
     match word {
-        "us" | "american" | "canadian" | "australian" | "hong" | "singapore" | "swiss" | "british"
-        | "japanese" | "indian" | "chinese" => {
-            let after = if word == "hong" { at + 2 } else { at + 1 };
+        "c" if text(tokens, at + 1) != "$" => {}
+        "us" | "american" | "canadian" | "australian" | "hong" | "hk" | "c" | "united" | "singapore"
+        | "swiss" | "british" | "japanese" | "indian" | "chinese" | "turkish" | "malaysian" | "malaysia"
+        | "kuwaiti" | "qatari" | "saudi" | "egyptian" | "lebanese" | "mexican" | "brazilian" => {
+            let after = if matches!(word, "hong" | "united") { at + 2 } else { at + 1 };
             let sign = text(tokens, after);
             let dollars = matches!(sign, "dollar" | "dollars" | "$" | "buck" | "bucks");
             let code = match (word, dollars) {
-                ("us" | "american", true) => "USD",
-                ("canadian", true) => "CAD",
+                ("us" | "american" | "united", true) => "USD",
+                ("canadian" | "c", true) => "CAD",
                 ("australian", true) => "AUD",
-                ("hong", true) => "HKD",
+                ("hong" | "hk", true) => "HKD",
                 ("singapore", true) => "SGD",
                 ("swiss", false) if sign.starts_with("franc") => "CHF",
                 ("british", false) if sign.starts_with("pound") => "GBP",
                 ("japanese", false) if sign == "yen" => "JPY",
                 ("indian", false) if sign.starts_with("rupee") => "INR",
                 ("chinese", false) if sign == "yuan" => "CNY",
+                ("turkish", false) if sign.starts_with("lira") => "TRY",
+                ("malaysian" | "malaysia", false) if sign.starts_with("ringgit") => "MYR",
+                ("kuwaiti", false) if sign.starts_with("dinar") => "KWD",
+                ("qatari", false) if sign.starts_with("riyal") => "QAR",
+                ("saudi", false) if sign.starts_with("riyal") => "SAR",
+                ("egyptian" | "lebanese", false) if sign.starts_with("pound") => {
+                    if word == "egyptian" {
+                        "EGP"
+                    } else {
+                        "LBP"
+                    }
+                }
+                ("mexican", false) if sign.starts_with("peso") => "MXN",
+                ("brazilian", false) if matches!(sign, "real" | "reais") => "BRL",
                 _ => return None,
             };
             return nation(code, after + 1 - at);
@@ -72,22 +89,28 @@ fn unit(tokens: &[Token], at: usize) -> Option<(Unit, usize)> {
         "dirham" | "dirhams" => Unit::Major("AED"),
         "riyal" | "riyals" => Unit::Major("SAR"),
         "dinar" | "dinars" => Unit::Major("KWD"),
-        "ringgit" => Unit::Major("MYR"),
+        "ringgit" | "ringgits" | "rm" => Unit::Major("MYR"),
+        "lira" | "liras" => Unit::Major("TRY"),
         "pence" | "penny" | "pennies" | "p" => Unit::Minor("GBP"),
         "paise" | "paisa" => Unit::Minor("INR"),
         "cent" | "cents" | "c" | "¢" => Unit::Cent,
         _ => {
             let code = CODES.iter().position(|c| *c == word)?;
-            return nation(ISO[code], 1);
+            // "AUD$ 15".
+            return nation(
+                ISO[code],
+                1 + usize::from(tokens.get(at + 1).is_some_and(|t| t.glued && t.is("$"))),
+            );
         }
     };
     Some((found, at + 1))
 }
 
 /// [`CODES`] as they are written.
-const ISO: [&str; 30] = [
+const ISO: [&str; 34] = [
     "USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "INR",
     "CNY", "KRW", "SGD", "HKD", "ZAR", "BRL", "MXN", "TRY", "ILS", "AED", "SAR", "KWD", "MYR", "THB", "EGP",
+    "QAR", "BGN", "UAH", "LBP",
 ];
 
 /// How sure an amount is that names no currency.
@@ -95,7 +118,12 @@ const BARE: f32 = 0.8;
 
 /// Amounts; those that name no currency, or only "dollars", are of `currency`.
 pub(crate) fn money(text: &str, currency: &str) -> Vec<Said> {
-    scan(text, |tokens, at| amount(tokens, at, currency))
+    let mut found = scan(text, |tokens, at| amount(tokens, at, currency));
+    // Beside an amount that names its currency, other numbers are none.
+    if found.iter().any(|f| f.confidence > BARE) {
+        found.retain(|f| f.confidence > BARE);
+    }
+    found
 }
 
 fn amount(tokens: &[Token], at: usize, currency: &str) -> Option<(String, usize, f32)> {
@@ -111,7 +139,12 @@ fn amount(tokens: &[Token], at: usize, currency: &str) -> Option<(String, usize,
         return Some((write(number, code(unit, currency)), next, 1.0));
     }
     let (mut number, mut next) = match text(tokens, at) {
-        "a" | "an" if unit(tokens, at + 1).is_some() && text(tokens, at + 1) != "p" => {
+        "a" | "an" if cardinal(tokens, at).is_none() => {
+            // "A $5 note" is no dollar.
+            let (_, after) = unit(tokens, at + 1).filter(|_| text(tokens, at + 1) != "p")?;
+            if tokens.get(after).is_some_and(|t| t.is_number() || t.is("$")) {
+                return None;
+            }
             (Decimal::whole(1), at + 1)
         }
         _ => cardinal(tokens, at)?,
@@ -143,6 +176,11 @@ fn amount(tokens: &[Token], at: usize, currency: &str) -> Option<(String, usize,
             let number = match hundredths {
                 Some(low) if groups == 2 => Decimal::whole(number.to_whole()? * 100 + low),
                 Some(_) | None => with_cents(number)?,
+            };
+            // "75 USD million".
+            let (number, after) = match factor(text(tokens, after)) {
+                Some(factor) => (number.times(factor)?, after + 1),
+                None => (number, after),
             };
             let (number, next) = with_hundredths(tokens, number, after);
             let next = next + usize::from(text(tokens, next) == "even");

@@ -46,13 +46,14 @@ enum Part {
     Am,
     Pm,
     Night,
+    Lunch,
 }
 
 fn on_part(hour: i8, part: Part) -> i8 {
     match (part, hour) {
         (Part::Am, 12) | (Part::Night, 12) => 0,
-        (Part::Pm, 1..=11) | (Part::Night, 6..=11) => hour + 12,
-        (Part::Am | Part::Pm | Part::Night, _) => hour,
+        (Part::Pm, 1..=11) | (Part::Night, 6..=11) | (Part::Lunch, 1..=4) => hour + 12,
+        (Part::Am | Part::Pm | Part::Night | Part::Lunch, _) => hour,
     }
 }
 
@@ -82,8 +83,9 @@ fn day_part(tokens: &[Token], at: usize) -> Option<(Part, usize)> {
     };
     let part = match text(tokens, at + skip) {
         "morning" => Part::Am,
-        "afternoon" | "evening" | "lunchtime" => Part::Pm,
+        "afternoon" | "evening" => Part::Pm,
         "night" | "tonight" => Part::Night,
+        "lunchtime" => Part::Lunch,
         _ => return None,
     };
     Some((part, at + skip + 1))
@@ -118,12 +120,29 @@ fn from_now(tokens: &[Token], at: usize, now: Option<DateTime>) -> Found {
 
 /// A time without its half of the day.
 fn clock(tokens: &[Token], at: usize) -> Found {
-    match text(tokens, at) {
-        "noon" | "midday" => return Some((12, 0, at + 1, 1.0)),
-        "midnight" => return Some((0, 0, at + 1, 1.0)),
-        _ => {}
+    if let Some((hour, next)) = named(tokens, at) {
+        return Some((hour, 0, next, 1.0));
     }
     minutes_beside(tokens, at).or_else(|| hour_and_minutes(tokens, at))
+}
+
+/// "Noon", "midnight", "12 noon".
+fn named(tokens: &[Token], at: usize) -> Option<(i8, usize)> {
+    let twelve = matches!(text(tokens, at), "12" | "twelve");
+    let at = at + usize::from(twelve);
+    match text(tokens, at) {
+        "noon" | "midday" => Some((12, at + 1)),
+        "midnight" => Some((0, at + 1)),
+        "mid" => {
+            let next = at + 1 + usize::from(text(tokens, at + 1) == "-");
+            match text(tokens, next) {
+                "day" => Some((12, next + 1)),
+                "night" => Some((0, next + 1)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// "Half past three", "half three", "a quarter to four", "twenty five to nine".
@@ -167,10 +186,8 @@ fn small(tokens: &[Token], at: usize) -> Option<(i128, usize)> {
 }
 
 fn hour(tokens: &[Token], at: usize) -> Option<(i8, usize)> {
-    match text(tokens, at) {
-        "noon" | "midday" => return Some((12, at + 1)),
-        "midnight" => return Some((0, at + 1)),
-        _ => {}
+    if let Some(found) = named(tokens, at) {
+        return Some(found);
     }
     let (n, next) = small(tokens, at)?;
     Some((i8::try_from(n).ok().filter(|h| (0..=24).contains(h))? % 24, next))
@@ -178,12 +195,8 @@ fn hour(tokens: &[Token], at: usize) -> Option<(i8, usize)> {
 
 /// "Three o'clock", "8:05", "eight oh five", "seventeen thirty", "fourteen hundred hours", "nine".
 fn hour_and_minutes(tokens: &[Token], at: usize) -> Found {
-    if tokens.get(at)?.is_number() && tokens[at].text.len() == 4 {
-        let n: i16 = tokens[at].text.parse().ok()?;
-        let (hour, minute) = (i8::try_from(n / 100).ok()?, i8::try_from(n % 100).ok()?);
-        let said = matches!(text(tokens, at + 1), "hours" | "hrs") || meridiem(tokens, at + 1).is_some();
-        let next = at + 1 + usize::from(matches!(text(tokens, at + 1), "hours" | "hrs"));
-        return (hour < 24 && minute < 60 && said).then_some((hour, minute, next, 1.0));
+    if tokens.get(at)?.is_number() && matches!(tokens[at].text.len(), 3 | 4) {
+        return unpointed(tokens, at);
     }
     if matches!(text(tokens, at), "oh" | "o" | "zero") {
         // "Oh eight hundred", "zero seven thirty".
@@ -218,9 +231,23 @@ fn hour_and_minutes(tokens: &[Token], at: usize) -> Found {
     }
 }
 
+/// "1400 hours", "330 pm", "at 1030": figures without a point.
+fn unpointed(tokens: &[Token], at: usize) -> Found {
+    let n: i16 = tokens[at].text.parse().ok()?;
+    let (hour, minute) = (i8::try_from(n / 100).ok()?, i8::try_from(n % 100).ok()?);
+    let hours = matches!(text(tokens, at + 1), "hours" | "hrs");
+    let announced = at > 0
+        && matches!(text(tokens, at - 1), "at" | "around" | "approximately" | "by" | "until" | "tonight");
+    let said = hours || announced || meridiem(tokens, at + 1).is_some();
+    (hour < 24 && minute < 60 && said).then_some((hour, minute, at + 1 + usize::from(hours), 1.0))
+}
+
 /// "Oh five", "thirty", "05" behind an hour.
 fn minutes(tokens: &[Token], at: usize) -> Option<(i8, usize)> {
-    let (n, next) = if matches!(text(tokens, at), "oh" | "o" | "zero") {
+    // "Ten-thirty", "twelve-oh-three".
+    let at = at + usize::from(text(tokens, at) == "-" && !tokens[at - 1].is_number());
+    let (n, next) = if matches!(text(tokens, at), "oh" | "o" | "zero" | "ou") {
+        let at = at + usize::from(text(tokens, at + 1) == "-");
         below_hundred(tokens, at + 1).filter(|(n, _)| *n < 10)?
     } else {
         let (n, next) = small(tokens, at)?;
