@@ -9,7 +9,13 @@ mod config;
 
 mod demo;
 
+mod intents;
+
 mod models;
+
+mod nlu;
+
+mod shell;
 
 mod show;
 
@@ -57,6 +63,14 @@ enum Command {
     Call(call::CallArgs),
     /// Train the intent classifier from intents/
     Train(train::TrainArgs),
+    /// Training data in and out, and what is wrong with it
+    Intents(intents::IntentsArgs),
+    /// Type a sentence: its intents, out-of-scope score, entities, nearest examples, and the time it took
+    Shell(shell::ShellArgs),
+    /// Sort what no intent took in past calls into groups, and add to intents what you accept
+    Suggest(shell::SuggestArgs),
+    /// Which sentences change between two trained heads
+    Compare(nlu::CompareArgs),
     /// The models that the line hears and understands with
     Models(models::ModelsArgs),
     /// Measure the line
@@ -93,6 +107,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&config, &args),
         Command::Call(args) => call::run(&config, &args),
         Command::Train(args) => train::run(&config, &args),
+        Command::Intents(args) => intents::run(&config, &args),
+        Command::Shell(args) => shell::run(&config, &args),
+        Command::Suggest(args) => shell::suggest(&config, &args),
+        Command::Compare(args) => nlu::compare(&config, &args),
         Command::Models(args) => models::run(&config, &args),
         Command::Test(args) => test::run(&config, &args),
         Command::Calls(args) => calls::run(&config, &args),

@@ -22,6 +22,8 @@ enum TestCommand {
     Audio(AudioArgs),
     /// Recordings of people through the ear: word error, numbers and answers heard right, invented words
     Speech(super::speech::SpeechArgs),
+    /// How well intents are told apart: by cross-validation, or on sentences of a file
+    Nlu(super::nlu::NluArgs),
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +49,7 @@ pub(crate) fn run(config: &Config, args: &TestArgs) -> anyhow::Result<ExitCode> 
     match &args.command {
         TestCommand::Audio(args) => run_audio(config, args),
         TestCommand::Speech(args) => super::speech::run(config, args),
+        TestCommand::Nlu(args) => super::nlu::run(config, args),
     }
 }
 

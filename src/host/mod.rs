@@ -11,6 +11,8 @@ pub mod clips;
 
 pub mod engines;
 
+pub mod exchange;
+
 pub mod hearing;
 
 pub mod line;
@@ -22,7 +24,11 @@ pub mod mic;
 
 pub mod models;
 
+pub mod nlu;
+
 pub mod session;
+
+pub mod suggest;
 
 pub mod suite;
 

@@ -123,7 +123,7 @@ fn annotations(file: &TrainingFile, specs: &[EntitySpec], entities_path: &str, f
             let Some(spec) = specs.iter().find(|s| s.name == mark.entity) else {
                 let message =
                     format!("'({})' is declared nowhere: add [{0}] to {entities_path}", mark.entity);
-                found.push(finding(Severity::Error, &file.path, example.line, message));
+                found.push(finding(Severity::Warning, &file.path, example.line, message));
                 continue;
             };
             if entities(said, std::slice::from_ref(spec)).is_empty() {
@@ -184,7 +184,7 @@ mod tests {
         let specs = [EntitySpec::digits("number", 6, 6), EntitySpec::digits("spare", 1, 2)];
         let found = lint(&files, "entities.toml", &specs, &BTreeSet::from(["number".to_owned()]));
         told(&found, Severity::Error, "a.toml", 1, "4 examples: at least 5");
-        told(&found, Severity::Error, "a.toml", 4, "'(no)' is declared nowhere: add [no] to entities.toml");
+        told(&found, Severity::Warning, "a.toml", 4, "'(no)' is declared nowhere: add [no] to entities.toml");
         told(&found, Severity::Warning, "a.toml", 5, "'four' is no number");
         told(&found, Severity::Error, "b.toml", 2, "stands in a.toml:3 too");
         told(&found, Severity::Warning, "b.toml", 5, "no more than line 4");

@@ -158,7 +158,7 @@ impl Bundle {
         let mut notes = Vec::new();
         for (intent, examples) in &mut self.intents {
             examples.retain(|example| {
-                let plain = normalize(&plain_text(example));
+                let plain = normalize(&unmarked(example));
                 match places.get(&plain) {
                     Some(first) if first == intent => {
                         twice += 1;
@@ -186,7 +186,7 @@ impl Bundle {
 }
 
 /// An example without its marks.
-fn plain_text(example: &str) -> String {
+pub fn unmarked(example: &str) -> String {
     super::training_file::plain_text(example)
 }
 
