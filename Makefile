@@ -17,7 +17,7 @@ HOURS ?= 8
 .DEFAULT_GOAL := help
 # Cargo does its own work in parallel.
 .NOTPARALLEL:
-.PHONY: help demo test build models core engines audio test-audio bench starter fmt fmt-check lint deny clean
+.PHONY: help demo test build models core sim engines audio test-audio bench starter fmt fmt-check lint deny clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ deny: ## licences, banned crates, sources, advisories
 
 core: ## the pure core's tests, in seconds
 	$(CARGO) test --locked --no-default-features
+
+sim: ## ten thousand random callers, faults and all (a sample is in `core`)
+	SIM_CALLERS=10000 $(CARGO) test --locked --release --no-default-features --test it sim::
 
 engines: models ## all tests, engines and shells included
 	$(CARGO) test --locked --release

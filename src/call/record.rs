@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ani, CallId, CallTime, Dnis, Handoff, IntentName, Pii, Row};
+use super::{Ani, CallId, CallTime, Dnis, Handoff, IntentName, IntentScore, Pii, Row};
 
 /// Who ended the call, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +148,9 @@ pub struct Callback {
 /// A look-up of a call and what came back, secrets left out: what replays the call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LookUpRecord {
+    /// When the reply came.
+    #[serde(default)]
+    pub at: CallTime,
     /// What was asked.
     pub name: String,
     /// Argument name to value.
@@ -173,6 +176,9 @@ pub struct TurnRecord {
     pub intent: Option<IntentName>,
     /// Its probability, 0 to 1.
     pub probability: Option<f32>,
+    /// The second likeliest intent, where there was one.
+    #[serde(default)]
+    pub second: Option<IntentScore>,
     /// What the line decided: `accept`, `confirm`, `no_match` …
     pub decision: String,
     /// Milliseconds from the end of speech to the line's answer being asked for.

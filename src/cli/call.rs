@@ -108,7 +108,7 @@ fn drive(
 ) -> anyhow::Result<Option<CallRecord>> {
     let recorder = args.out.as_deref().map(StereoWriter::create).transpose()?;
     let mut log = CallLog::new(recorder, watch);
-    let conversation = Conversation::new(Arc::clone(&line.flow)).at(attendant::host::local_time());
+    let conversation = Conversation::new(line.live.current()).at(attendant::host::local_time());
     let record = Session::new(conversation, engines, &mut log).run(arrival, channel, real_time);
     log.finish();
     Ok(record)

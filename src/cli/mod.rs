@@ -5,6 +5,8 @@ mod call;
 
 mod calls;
 
+mod check;
+
 mod config;
 
 mod demo;
@@ -13,7 +15,13 @@ mod intents;
 
 mod models;
 
+mod new;
+
 mod nlu;
+
+mod prompts;
+
+mod replay;
 
 mod shell;
 
@@ -75,8 +83,16 @@ enum Command {
     Models(models::ModelsArgs),
     /// Measure the line
     Test(test::TestArgs),
+    /// Check all of intents/, and draw the flow
+    Check(check::CheckArgs),
+    /// Every sentence that the line can say, and what has no recording
+    Prompts(prompts::PromptsArgs),
+    /// Begin an intent
+    New(new::NewArgs),
     /// Records of past calls
     Calls(calls::CallsArgs),
+    /// A kept call as a script; or all of them with a change, and whose outcome differs
+    Replay(replay::ReplayArgs),
     /// The settings, and where each comes from
     Config(config::ConfigArgs),
 }
@@ -113,6 +129,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Compare(args) => nlu::compare(&config, &args),
         Command::Models(args) => models::run(&config, &args),
         Command::Test(args) => test::run(&config, &args),
+        Command::Check(args) => check::run(&config, &args),
+        Command::Prompts(args) => prompts::run(&config, &args),
+        Command::New(args) => new::run(&config, &args),
+        Command::Replay(args) => replay::run(&config, &args),
         Command::Calls(args) => calls::run(&config, &args),
         Command::Config(args) => config::run(&config, &args),
     }

@@ -201,7 +201,7 @@ impl Conversation {
             }));
             self.timers.clear(TimerReason::Recognizer);
             if self.awaiting {
-                self.endpointer.listen(self.now);
+                self.wait_on();
             }
             return;
         }
@@ -230,6 +230,7 @@ impl Conversation {
             keys: None,
             intent: best.map(|s| s.intent.clone()),
             probability: best.map(|s| s.probability),
+            second: meant.and_then(|m| m.ranked.get(1)).cloned(),
             decision: String::new(),
             decided_after_ms: 0,
             stage: self.dialogue.stage(),

@@ -46,6 +46,9 @@ pub const SPECULATE_AFTER: Duration = Duration::from_millis(200);
 /// must stay under 100 ms.
 pub const MIN_SPEECH: Duration = Duration::from_millis(60);
 
+/// However long a caller has been waited for, so much time is left after a noise to begin to speak.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1_500);
+
 /// One caller's call, from arrival to its record.
 pub struct Conversation {
     flow: Arc<Flow>,
@@ -63,6 +66,8 @@ pub struct Conversation {
     question: Option<Question>,
     /// Whether the question's prompts have been heard out, so that silence counts.
     awaiting: bool,
+    /// When the question had been heard out.
+    opened: CallTime,
     hearing: Option<Hearing>,
     look_up: Option<Waiting>,
     /// The call's look-ups so far, for its record.
@@ -100,6 +105,7 @@ impl Conversation {
             playing: None,
             question: None,
             awaiting: false,
+            opened: CallTime::ZERO,
             hearing: None,
             look_up: None,
             look_ups: Vec::new(),
@@ -317,7 +323,18 @@ impl Conversation {
         self.actions.push_back(Action::Say { id, prompt });
     }
 
+    /// Listens on after a noise: the caller is not kept waiting from the start because a door fell shut.
+    fn wait_on(&mut self) {
+        let Some(question) = &self.question else { return };
+        let usual = timeouts(&self.flow, question);
+        let waited = self.now.since(self.opened);
+        let no_input = usual.no_input.saturating_sub(waited).max(SHORTEST_WAIT);
+        self.endpointer.set_timeouts(Timeouts { no_input, ..usual });
+        self.endpointer.listen(self.now);
+    }
+
     fn open(&mut self, question: Question) {
+        self.opened = self.now;
         self.question = Some(question);
         self.awaiting = true;
         if self.hearing.is_none() && self.entry.is_empty() {
@@ -412,7 +429,7 @@ impl Conversation {
             return;
         };
         self.abandon_look_up();
-        self.look_ups.push(LookUpRecord { name, args, rows: result.as_ref().ok().cloned() });
+        self.look_ups.push(LookUpRecord { at: self.now, name, args, rows: result.as_ref().ok().cloned() });
         match result {
             Ok(rows) => self.input(Input::LookedUp(rows)),
             Err(fault) => self.input(Input::LookUpFailed(fault)),

@@ -18,6 +18,8 @@
 //! A step waits until the line has stopped speaking and the caller has thought for a moment; `barge T`
 //! lets it begin T after the line's next word instead. The same script runs at audio level in `host`.
 
+mod of_record;
+
 mod run;
 
 mod timeline;
@@ -26,6 +28,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::civil::DateTime;
+pub use of_record::of_record;
 pub use run::{Outcome, run};
 pub use timeline::{masked, show_action, show_event};
 

@@ -30,9 +30,12 @@ impl Decision {
 pub fn decide_intent(heard: &Hypothesis, meant: &Interpretation, limits: &Thresholds) -> (Decision, String) {
     let probability = meant.best().map_or(0.0, |s| s.probability);
     let why = format!(
-        "hearing {:.2}, intent {probability:.2}, margin {:.2}, out of scope {:.2}",
+        "hearing {:.2} of {:.2}, intent {probability:.2} of {:.2}, margin {:.2} of {:.2}, out of scope {:.2}",
         heard.confidence,
+        limits.hearing,
+        limits.accept,
         meant.margin(),
+        limits.margin,
         meant.out_of_scope
     );
     let decision =

@@ -8,6 +8,8 @@
 //! that a caller meets: [`greeting`], [`purpose`], [`slots`], [`ways`] for "I don't know", [`verify`],
 //! [`steps`], [`fulfil`], [`closing`]; [`commands`] and [`repair`] hold what works everywhere.
 
+mod audit;
+
 mod check;
 
 mod closing;
@@ -21,6 +23,8 @@ mod decision;
 mod flow;
 
 mod fulfil;
+
+mod graph;
 
 mod greeting;
 
@@ -55,6 +59,7 @@ mod wording;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use audit::{LONGEST_PROMPT_S, Sentence};
 pub use commands::Command;
 pub use decision::{Decision, decide_intent, decide_value};
 pub use flow::{Commands, Flow, FlowError, Source};

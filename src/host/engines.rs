@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::line::Line;
 use super::session::{Engines, Reply, Sound};
-use crate::call::{Action, CallTime, Event, Fault, Hypothesis, Prompt, Query, RequestId};
+use crate::call::{Action, CallTime, Event, Fault, Hypothesis, Prompt, Query, RequestId, look_up_spec};
 use crate::speech::asr::{AsrError, Ticket};
 use crate::understanding::classifier::Classifier as _;
 
@@ -48,7 +48,9 @@ fn interpreted(line: &Line, id: RequestId, hypotheses: &[Hypothesis]) -> Event {
 }
 
 fn looked_up(line: &Line, id: RequestId, query: &Query) -> Event {
-    if let Some(webhook) = line.flow.line.webhook.get(&query.name) {
+    if look_up_spec(&query.name).is_none()
+        && let Some(webhook) = line.live.current().line.webhook.get(&query.name)
+    {
         return match super::webhook::ask(webhook, query) {
             Ok(rows) => Event::LookedUp { id, rows },
             Err(error) => {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::engines::OneRecognizer;
 use super::models::{ModelError, ModelSet};
+use super::reload::LiveFlow;
 use crate::call::{CallRecord, Prompt};
 use crate::channel::wav;
 use crate::config::{Config, ConfigError};
@@ -84,6 +85,8 @@ pub enum LineError {
 pub struct Line {
     /// What it says and does.
     pub flow: std::sync::Arc<Flow>,
+    /// The same, read anew when a team changes it: for the next call.
+    pub live: LiveFlow,
     /// What a sentence means.
     pub classifier: IntentClassifier,
     /// The ear, for measured time.
@@ -222,7 +225,8 @@ impl Line {
         let voice = open_voice(config, &flow)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let store = runtime.block_on(open_store(store))?;
-        Ok(Line { flow, classifier, recognizer, pool, voice, store, runtime })
+        let live = LiveFlow::new(config.path("intents"), sources, std::sync::Arc::clone(&flow));
+        Ok(Line { flow, live, classifier, recognizer, pool, voice, store, runtime })
     }
 
     /// Keeps a call's record; where the store does not take it, on disk until it does.

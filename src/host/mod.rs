@@ -26,6 +26,8 @@ pub mod models;
 
 pub mod nlu;
 
+pub mod reload;
+
 pub mod session;
 
 pub mod suggest;

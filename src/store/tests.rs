@@ -367,6 +367,7 @@ fn any_turn() -> impl Strategy<Value = TurnRecord> {
             decision,
             decided_after_ms: after,
             stage: Stage::Resolution,
+            second: None,
         },
     )
 }
@@ -411,7 +412,7 @@ fn any_callback() -> impl Strategy<Value = Callback> {
 fn any_look_up() -> impl Strategy<Value = LookUpRecord> {
     let values = || prop::collection::btree_map("[a-z_.]{1,8}", "\\PC{0,20}".prop_map(Pii::new), 0..4);
     ("[a-z_]{1,20}", values(), prop::option::of(prop::collection::vec(values(), 0..3)))
-        .prop_map(|(name, args, rows)| LookUpRecord { name, args, rows })
+        .prop_map(|(name, args, rows)| LookUpRecord { at: CallTime::ZERO, name, args, rows })
 }
 
 fn any_record() -> impl Strategy<Value = CallRecord> {

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use attendant::conversation::script::{Outcome, Script, run};
+use attendant::conversation::script::{Outcome, Script, of_record, run};
 use attendant::dialogue::{Flow, Source};
 
 fn folder(name: &str) -> PathBuf {
@@ -41,6 +41,7 @@ pub(crate) fn flow_of(intents: &str) -> Arc<Flow> {
     Arc::new(Flow::parse(&sources(intents)).unwrap_or_else(|e| panic!("{e}")))
 }
 
+#[cfg(feature = "host")]
 pub(crate) fn flow() -> Arc<Flow> {
     flow_of("intents")
 }
@@ -101,4 +102,39 @@ fn a_script_gives_the_same_timeline_twice() {
     each_script(|_, name, text, flow| {
         assert_eq!(play(flow, name, text).timeline, play(flow, name, text).timeline, "{name}");
     });
+}
+
+/// A kept call, turned into a script, is a script; where nothing was said over the line's words and nothing
+/// broke or was slow, it comes out as it did.
+#[test]
+fn a_kept_call_plays_again() {
+    let (mut played, mut plain) = (0, 0);
+    each_script(|_, name, text, flow| {
+        let record = play(flow, name, text).record.expect("every call has a record");
+        let again = of_record(&record);
+        let outcome = play(flow, &format!("replay of {name}"), &again);
+        let end = |r: &attendant::call::CallRecord| (r.disposition, r.handoff.as_ref().map(|h| h.reason));
+        let is = outcome.record.as_ref().map(end);
+        let odd = ["barge", "fault", "slow", "silence", "level", "mumble"];
+        if !odd.iter().any(|word| text.contains(word)) {
+            plain += 1;
+            assert_eq!(is, Some(end(&record)), "{name}\n{again}\n{}", outcome.timeline);
+        }
+        played += 1;
+    });
+    assert!(played > 90 && plain > 60, "{plain} of {played}");
+}
+
+#[test]
+fn all_lines_can_be_listed_and_drawn() {
+    for (_, intents) in LINES {
+        let flow = flow_of(intents);
+        let svg = flow.graph();
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{intents}");
+        for name in flow.intents.keys() {
+            assert!(svg.contains(&format!(">{name}<")), "{name} is not in the picture");
+        }
+        let long: Vec<_> = flow.audit().into_iter().filter(|s| s.seconds > 20.0).collect();
+        assert!(long.is_empty(), "{intents}: {long:?}");
+    }
 }

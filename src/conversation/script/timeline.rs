@@ -25,10 +25,12 @@ pub fn show_event(event: &Event) -> Option<String> {
         },
         Event::RecognitionFailed { fault, .. } => format!("recogniser {fault}"),
         Event::Interpreted { interpretation, .. } => match interpretation.best() {
-            Some(best) => format!(
-                "intent {} {:.2} out_of_scope={:.2}",
-                best.intent, best.probability, interpretation.out_of_scope
-            ),
+            Some(_) => {
+                let likely = interpretation.ranked.iter().take(3).filter(|s| s.probability >= 0.01);
+                let likely: Vec<String> =
+                    likely.map(|s| format!("{} {:.2}", s.intent, s.probability)).collect();
+                format!("intent {} out_of_scope={:.2}", likely.join(", "), interpretation.out_of_scope)
+            }
             None => format!("intent none out_of_scope={:.2}", interpretation.out_of_scope),
         },
         Event::InterpretationFailed { fault, .. } => format!("classifier {fault}"),
