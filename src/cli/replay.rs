@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use attendant::call::CallRecord;
 use attendant::config::Config;
 use attendant::conversation::script::{Outcome, Script, of_record, run as play};
 use attendant::dialogue::{Flow, Source};
 use attendant::host::line::{database, read_sources};
-use attendant::store::Store;
+use attendant::store::{KeptCall, Store};
 use clap::Args;
 
 use super::show;
@@ -37,10 +36,10 @@ pub(crate) struct ReplayArgs {
 pub(crate) fn run(config: &Config, args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let records = records(config)?;
     if let Some(id) = &args.call {
-        let found = records.iter().find(|r| r.id.as_str() == id);
+        let found = records.iter().find(|r| r.record.id.as_str() == id);
         let record =
             found.with_context(|| format!("no call '{id}' is kept: `attendant calls` lists them"))?;
-        let script = of_record(record);
+        let script = of_record(&record.record, arrived(record));
         if args.json {
             anstream::println!("{}", serde_json::json!({ "call": id, "script": script }));
         } else {
@@ -54,12 +53,17 @@ pub(crate) fn run(config: &Config, args: &ReplayArgs) -> anyhow::Result<ExitCode
     compare(&records, &before, &after, args.json)
 }
 
-fn records(config: &Config) -> anyhow::Result<Vec<CallRecord>> {
+fn records(config: &Config) -> anyhow::Result<Vec<KeptCall>> {
     let path = database(&config.path("state"));
     anyhow::ensure!(path.is_file(), "{} is not there: no call has been taken yet", path.display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let kept = runtime.block_on(async { Store::open(&path.display().to_string()).await?.records().await })?;
-    Ok(kept.into_iter().map(|kept| kept.record).collect())
+    Ok(runtime.block_on(async { Store::open(&path.display().to_string()).await?.records().await })?)
+}
+
+/// The line's day and hour when a call arrived.
+fn arrived(kept: &KeptCall) -> Option<jiff::civil::DateTime> {
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(kept.started_at_unix_ms).ok()?).ok()?;
+    Some(at.to_zoned(jiff::tz::TimeZone::system()).datetime())
 }
 
 /// The flow with a change: another folder, or one value of line.toml.
@@ -95,7 +99,7 @@ fn outcome(outcome: &Outcome) -> String {
 }
 
 fn compare(
-    records: &[CallRecord],
+    records: &[KeptCall],
     before: &Arc<Flow>,
     after: &Arc<Flow>,
     json: bool,
@@ -103,10 +107,11 @@ fn compare(
     let bar = show::bar(records.len() as u64, "calls");
     let mut differ = Vec::new();
     for record in records {
-        let script = Script::parse(record.id.as_str(), &of_record(record))?;
+        let id = record.record.id.to_string();
+        let script = Script::parse(&id, &of_record(&record.record, arrived(record)))?;
         let (was, is) = (outcome(&play(before, &script)), outcome(&play(after, &script)));
         if was != is {
-            differ.push((record.id.to_string(), was, is));
+            differ.push((id, was, is));
         }
         bar.inc(1);
     }

@@ -111,7 +111,8 @@ fn a_kept_call_plays_again() {
     let (mut played, mut plain) = (0, 0);
     each_script(|_, name, text, flow| {
         let record = play(flow, name, text).record.expect("every call has a record");
-        let again = of_record(&record);
+        let local = Script::parse(name, text).expect("it was just played").local;
+        let again = of_record(&record, local);
         let outcome = play(flow, &format!("replay of {name}"), &again);
         let end = |r: &attendant::call::CallRecord| (r.disposition, r.handoff.as_ref().map(|h| h.reason));
         let is = outcome.record.as_ref().map(end);

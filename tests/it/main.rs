@@ -8,6 +8,8 @@ mod calls;
 #[cfg(feature = "host")]
 mod command_line;
 
+mod mistakes;
+
 mod sim;
 mod spoken;
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use jiff::civil::DateTime;
+
 use crate::call::{CallRecord, CallTime, HangupCause, LookUpRecord, Stage, TurnRecord, look_up_spec};
 
 /// Silence that stands for a caller who said nothing: longer than the line waits for an answer.
@@ -11,9 +13,10 @@ const SILENCE: &str = "silence 8s";
 /// Keys that stand for a secret, which no record holds.
 const SECRET: &str = "keys 1111";
 
-/// The script of a call, to be played at text level. What was heard and what the classifier made of it are
+/// The script of a call, to be played at text level; `local` is the line's day and hour when the call
+/// arrived, by which "tomorrow" is read. What was heard and what the classifier made of it are
 /// the record's; what the caller said into the line's own words comes after them.
-pub fn of_record(record: &CallRecord) -> String {
+pub fn of_record(record: &CallRecord, local: Option<DateTime>) -> String {
     let mut script = format!("# Call {}: {}, ended by {}.\n", record.id, record.disposition, record.cause);
     script += "call";
     if let Some(ani) = &record.ani {
@@ -21,6 +24,9 @@ pub fn of_record(record: &CallRecord) -> String {
     }
     if let Some(dnis) = &record.dnis {
         let _ = write!(script, " dnis={}", dnis.as_str());
+    }
+    if let Some(local) = local {
+        let _ = write!(script, " at={local}");
     }
     script += "\n";
     given(&mut script, &record.look_ups);
