@@ -112,7 +112,7 @@ fn caller(seed: u64) -> String {
         0 => String::from("call dnis=800\n"),
         _ => String::from("call ani=5550100 dnis=800 at=2026-05-04T10:00\n"),
     };
-    if random.next_u64() % 4 > 0 {
+    if !random.next_u64().is_multiple_of(4) {
         script += GIVEN;
     }
     if random.next_u64().is_multiple_of(8) {
