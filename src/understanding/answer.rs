@@ -8,7 +8,7 @@ use super::normalize::{Word, is_filler, words};
 pub enum Answer {
     /// "Yes", "that's right".
     Yes,
-    /// "No", "it isn't".
+    /// "No", "it isn't"; "neither", which is a no to all that was offered.
     No,
     /// "I don't know", "I haven't got the number".
     DontKnow,
@@ -183,6 +183,7 @@ mod tests {
                 "go ahead",
                 "yes correct",
                 "yeah sure",
+                "i agree",
             ],
         );
     }
@@ -210,6 +211,11 @@ mod tests {
                 "no it's not",
                 "that's not it",
                 "no that is wrong",
+                "neither",
+                "no, neither of them",
+                "none of those",
+                "i disagree",
+                "it's not ok",
             ],
         );
     }

@@ -61,6 +61,15 @@ pub(super) const PATTERNS: &[Pattern] = &[
            it is|i do|i am|i have|i did|it does|you can|perfect|great|indeed|that's the one|that's me|\
            that's mine|that's the number|sounds good"],
     ),
+    // To "is it this or that?" it is a no to both.
+    alone(
+        Answer::No,
+        &[
+            "|no",
+            "neither|neither one|neither of them|neither of those|neither of these|none of them|none of those|\
+                  none of these|none of the above|not either|not any of those",
+        ],
+    ),
     anywhere(Answer::No, &["|i", "disagree|don't agree|do not agree", "|with that"]),
     anywhere(Answer::Yes, &["|i", "agree|agreed", "|with that"]),
     anywhere(

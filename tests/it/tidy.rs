@@ -47,6 +47,7 @@ const TOP_LEVEL: &[&str] = &[
     "deny.toml",
     "docs",
     "examples",
+    "fuzz",
     "intents",
     "migrations",
     "models",
