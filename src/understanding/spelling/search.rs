@@ -52,6 +52,8 @@ impl std::fmt::Debug for Symbols {
 const BEAM: usize = 40;
 /// A symbol of the same kind right beside the value belongs to it: what leaves it out is no value.
 const BESIDE: f32 = f32::INFINITY;
+/// What costs no more to pass over parts nothing.
+const SKIPPED: f32 = 0.1;
 /// An "oh" beside the value that is left out of it.
 const OH_BESIDE: f32 = 0.2;
 /// What a caller who mends a value says anew mostly begins with what is replaced; what does not costs this.
@@ -190,7 +192,9 @@ impl Search<'_> {
 
     /// What it costs to leave out what stands right beside the value, what is passed over for nothing aside.
     fn beside<'n>(&self, mut nodes: impl Iterator<Item = &'n Node>) -> f32 {
-        match nodes.find(|n| n.skip > 0.1 || n.correction.is_some()) {
+        // "And" is an N beside letters as well as it is nothing.
+        let sounds = |n: &Node| self.lettered && self.tolerance.edge > SKIPPED && !n.arcs.is_empty();
+        match nodes.find(|n| n.skip > SKIPPED || n.correction.is_some() || sounds(n)) {
             Some(node) if node.correction.is_some() => 0.0,
             Some(node) if self.is_strong(node) => BESIDE,
             Some(node) if node.strength == Strength::Oh => OH_BESIDE,
