@@ -147,7 +147,7 @@ fn take_call(
         ani: script.ani.clone(),
         dnis: script.dnis.clone(),
     };
-    let conversation = Conversation::new(line.live.current());
+    let conversation = Conversation::new(line.live.current()).anonymous();
     let record = if args.fast {
         let mut engines = MeasuredEngines::new(line);
         Session::new(conversation, &mut engines, &mut log).run(arrival, &mut channel, false)

@@ -73,6 +73,7 @@ pub struct Conversation {
     /// The call's look-ups so far, for its record.
     look_ups: Vec<LookUpRecord>,
     local: Option<DateTime>,
+    is_anonymous: bool,
     transfer: Option<(RequestId, Handoff)>,
     /// Keys pressed so far for one answer.
     entry: String,
@@ -110,6 +111,7 @@ impl Conversation {
             look_up: None,
             look_ups: Vec::new(),
             local: None,
+            is_anonymous: false,
             transfer: None,
             entry: String::new(),
             timers: Timers::default(),
@@ -124,6 +126,12 @@ impl Conversation {
     /// Tells the line's day and hour, for greetings that go by them.
     pub fn at(self, local: DateTime) -> Conversation {
         Conversation { local: Some(local), ..self }
+    }
+
+    /// Takes the caller for nobody: an earlier call of the same number is not theirs. For suites and
+    /// demonstrations, where one number rings again and again.
+    pub fn anonymous(self) -> Conversation {
+        Conversation { is_anonymous: true, ..self }
     }
 
     /// Whether what the caller says and keys now must not be shown, logged or recorded.
@@ -226,7 +234,13 @@ impl Conversation {
         let longest = Duration::from_millis(self.flow.line.timeouts.max_call_ms);
         self.timers.set(TimerReason::MaxCall, self.now + longest);
         self.actions.push_back(Action::Answer);
-        self.dialogue.handle_arrival(Arrival { id: Some(id), ani, dnis, local: self.local });
+        self.dialogue.handle_arrival(Arrival {
+            id: Some(id),
+            ani,
+            dnis,
+            local: self.local,
+            is_anonymous: self.is_anonymous,
+        });
         self.carry_out();
     }
 

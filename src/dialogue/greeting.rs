@@ -30,6 +30,9 @@ pub struct Arrival {
     pub dnis: Option<Dnis>,
     /// The line's own day and hour, where the host tells it.
     pub local: Option<DateTime>,
+    /// Whether the caller is nobody's, so that no earlier call of the number is theirs: in a suite or a
+    /// demonstration.
+    pub is_anonymous: bool,
 }
 
 impl Arrival {
@@ -100,7 +103,10 @@ impl Dialogue {
             };
         }
         self.customer = rows.into_iter().next().unwrap_or_default();
-        let (Some(spec), Some(ani)) = (&self.flow.line.dropped, &self.ani) else { return self.greet() };
+        let (Some(spec), Some(ani), false) = (&self.flow.line.dropped, &self.ani, self.arrival.is_anonymous)
+        else {
+            return self.greet();
+        };
         let args = BTreeMap::from([
             ("ani".to_owned(), Pii::from(ani.expose())),
             ("within_minutes".to_owned(), Pii::new(spec.within_minutes.to_string())),

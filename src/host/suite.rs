@@ -228,7 +228,7 @@ pub fn run_case(line: &Line, case: &Case) -> Result<CaseReport, SuiteError> {
     let mut engines = MeasuredEngines::new(line);
     let mut ignore = |_: &Entry| {};
     let mut log = CallLog::new(None, &mut ignore);
-    let conversation = Conversation::new(std::sync::Arc::clone(&line.flow));
+    let conversation = Conversation::new(std::sync::Arc::clone(&line.flow)).anonymous();
     let arrival = Arrival {
         id: format!("suite-{}-{}", super::unique(), case.seed).parse().expect("letters, digits and dashes"),
         ani: case.script.ani.clone(),

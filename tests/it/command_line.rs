@@ -149,3 +149,60 @@ fn the_effective_settings_say_where_they_come_from() {
     assert_eq!(json["recognizers"]["origin"], "command line");
     assert_eq!(json["intents"]["origin"], "default");
 }
+
+/// A folder with the checkout's intents, and nothing else.
+fn team() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("intents")).expect("a folder");
+    for entry in std::fs::read_dir(root().join("intents")).expect("it is there") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_owned();
+        std::fs::copy(&path, folder.path().join("intents").join(name)).expect("copied");
+    }
+    folder
+}
+
+#[test]
+fn a_new_intent_passes_the_check_and_answers_a_call() {
+    let folder = team();
+    let done = attendant(&["new", "intent", "opening_hours"], folder.path());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let again = attendant(&["new", "intent", "opening_hours"], folder.path());
+    assert_eq!(again.status.code(), Some(2), "a file is never written over");
+    let checked = attendant(&["check", "--json", "--graph", "flow.svg"], folder.path());
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+    assert_eq!(found["intents"], 7);
+    let svg = std::fs::read_to_string(folder.path().join("flow.svg")).expect("drawn");
+    assert!(svg.contains(">opening_hours<"), "{svg}");
+    let script = "call ani=5550100\nsay \"tell me about opening hours\"\nsay \"no\"\n";
+    std::fs::write(folder.path().join("x.call"), script).expect("written");
+    let played = attendant(SCRIPT, folder.path());
+    let timeline = String::from_utf8_lossy(&played.stdout).into_owned();
+    assert!(timeline.contains("Here is what we say about opening hours."), "{timeline}");
+    assert!(timeline.contains("record resolved"), "{timeline}");
+}
+
+#[test]
+fn every_sentence_is_listed_and_a_stray_recording_named() {
+    let folder = team();
+    let prompts = folder.path().join("audio").join("prompts");
+    std::fs::create_dir_all(&prompts).expect("a folder");
+    std::fs::write(prompts.join("goodbye.wav"), "x").expect("written");
+    std::fs::write(prompts.join("godbye.wav"), "x").expect("written");
+    let listed = attendant(&["prompts", "--json"], folder.path());
+    let found: serde_json::Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    assert_eq!(found["stray_recordings"], serde_json::json!(["godbye"]));
+    let sentences = found["sentences"].as_array().expect("a list");
+    let goodbye = sentences.iter().find(|s| s["name"] == "goodbye").expect("a goodbye");
+    assert_eq!(goodbye["recorded"], true);
+    assert!(sentences.len() > 50, "{}", sentences.len());
+}
+
+#[test]
+fn a_replay_without_calls_says_so() {
+    let folder = team();
+    let output = attendant(&["--set", "state=data", "replay", "call-1"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no call has been taken yet"));
+}
