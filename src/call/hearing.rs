@@ -41,6 +41,13 @@ pub enum Expect {
         /// Most digits of a valid answer.
         max: u8,
     },
+    /// Letters and digits: a code, a postcode.
+    Spelled,
+    /// One of a few things, such as a menu's.
+    Choice {
+        /// Every word of every way to say one of them, lower case.
+        words: Vec<String>,
+    },
     /// Yes, no, or neither.
     YesNo,
 }

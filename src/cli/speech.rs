@@ -9,7 +9,7 @@ use attendant::config::Config;
 use attendant::host::clips::{self, Clip};
 use attendant::host::hearing::{self, ClipReport, Conditions, Figures, HearingReport, Invented, Wordless};
 use attendant::host::line::speech_model_file;
-use attendant::speech::asr::{Guards, Settings, WhisperModel, WhisperRecognizer};
+use attendant::speech::asr::{Bias, Guards, Settings, WhisperModel, WhisperRecognizer};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -54,6 +54,12 @@ pub(crate) struct SpeechArgs {
     /// Also with decoding constrained to numbers, or to yes and no, where those are said
     #[arg(long)]
     constrained: bool,
+    /// What words cost that were not asked for, in nats (1 makes a word 2.7 times less likely)
+    #[arg(long, value_name = "NATS", requires = "constrained")]
+    bias: Option<f32>,
+    /// Believe whatever the recogniser hears, as if there were no guards
+    #[arg(long, conflicts_with = "non_speech")]
+    no_guards: bool,
     /// Instead: words invented in an hour of noise, music and silence, with and without the guards
     #[arg(long)]
     non_speech: bool,
@@ -138,8 +144,20 @@ fn open(config: &Config, args: &SpeechArgs, settings: Settings) -> anyhow::Resul
     Ok(WhisperModel::load(&speech_model_file(&config)?, settings)?.recognizer()?)
 }
 
+fn settings(args: &SpeechArgs) -> anyhow::Result<Settings> {
+    let mut settings = Settings::default();
+    if args.no_guards {
+        settings.guards = Guards::NONE;
+    }
+    if let Some(nats) = args.bias {
+        anyhow::ensure!((0.0..=20.0).contains(&nats), "--bias {nats}: expected nats from 0 to 20");
+        settings.bias = Bias { digits: nats, yes_no: nats, spelled: nats, choice: nats };
+    }
+    Ok(settings)
+}
+
 fn run_clips(config: &Config, args: &SpeechArgs, chosen: &[Clip]) -> anyhow::Result<ExitCode> {
-    let recognizer = open(config, args, Settings::default())?;
+    let recognizer = open(config, args, settings(args)?)?;
     let noises: Vec<Option<f32>> = std::iter::once(None).chain(args.snr.iter().map(|db| Some(*db))).collect();
     let bar = show::bar((chosen.len() * noises.len()) as u64, "recordings");
     let mut reports = Vec::new();

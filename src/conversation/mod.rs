@@ -489,8 +489,8 @@ fn timeouts(flow: &Flow, question: &Question) -> Timeouts {
 fn timeouts_of(flow: &Flow, expect: &Expect) -> Timeouts {
     let spec = &flow.line.timeouts;
     let incomplete = match expect {
-        Expect::Digits { .. } => spec.incomplete_digits_ms,
-        Expect::Open | Expect::YesNo => spec.incomplete_ms,
+        Expect::Digits { .. } | Expect::Spelled => spec.incomplete_digits_ms,
+        Expect::Open | Expect::Choice { .. } | Expect::YesNo => spec.incomplete_ms,
     };
     Timeouts {
         no_input: Duration::from_millis(spec.no_input_ms),

@@ -1,7 +1,7 @@
 //! Filling slots: from the sentence that named the intent, by asking, by key; and how sure the line has to
 //! be of a value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::intent_spec::Confirmation;
@@ -9,7 +9,7 @@ use super::speaking::value as template_value;
 use super::state::{Asked, State};
 use super::{Decision, Dialogue, IntentSpec, Question, SlotSpec, decide_value};
 use crate::call::{Entity, Expect, HandoffReason, Hypothesis, IntentName, Interpretation, Pii, Recognition};
-use crate::understanding::{Answer, Context, EntitySpec, answer, candidates, entities_in, words};
+use crate::understanding::{Answer, Context, EntityKind, EntitySpec, answer, candidates, entities_in, words};
 
 /// A value found for a slot.
 struct Found {
@@ -353,9 +353,32 @@ impl Dialogue {
 
 /// What a question for a value of this kind listens for.
 pub(super) fn question_for(entity: Option<&EntitySpec>) -> Question {
-    match entity.and_then(|e| e.kind.keys()) {
-        Some((min, max)) => Question { expect: Expect::Digits { min, max }, max_keys: max, ..Question::OPEN },
-        None => Question::OPEN,
+    let Some(kind) = entity.map(|e| &e.kind) else { return Question::OPEN };
+    if let Some((min, max)) = kind.keys() {
+        return Question { expect: Expect::Digits { min, max }, max_keys: max, ..Question::OPEN };
+    }
+    Question { expect: expected(kind), ..Question::OPEN }
+}
+
+/// What the recogniser may be turned to for values that cannot be keyed in.
+fn expected(kind: &EntityKind) -> Expect {
+    match kind {
+        EntityKind::Code { .. } | EntityKind::Postcode { .. } => Expect::Spelled,
+        EntityKind::List { values } => {
+            let spoken = values.iter().flat_map(|v| &v.spoken).flat_map(|s| s.split_whitespace());
+            let words: BTreeSet<&str> = spoken.collect();
+            Expect::Choice { words: words.into_iter().map(str::to_owned).collect() }
+        }
+        EntityKind::Digits { .. }
+        | EntityKind::Phone { .. }
+        | EntityKind::Money { .. }
+        | EntityKind::Number
+        | EntityKind::Ordinal
+        | EntityKind::Date { .. }
+        | EntityKind::Time
+        | EntityKind::Email
+        | EntityKind::Name
+        | EntityKind::Address => Expect::Open,
     }
 }
 

@@ -132,6 +132,11 @@ fn expectation(said: &str) -> Expect {
         let count = u8::try_from(words.len()).unwrap_or(u8::MAX);
         return Expect::Digits { min: count, max: count };
     }
+    // Single letters but "a" and "i", which are words.
+    let is_letter = |w: &&str| w.len() == 1 && !matches!(*w, "a" | "i");
+    if words.iter().any(is_letter) && words.iter().all(|w| w.len() == 1 || is_digit(w)) {
+        return Expect::Spelled;
+    }
     if answer(said).is_some_and(|a| a.whole) { Expect::YesNo } else { Expect::Open }
 }
 
@@ -140,7 +145,8 @@ fn kind(said: &str) -> &'static str {
         Expect::Digits { max: 1, .. } => "single digits",
         Expect::Digits { .. } => "numbers",
         Expect::YesNo => "answers",
-        Expect::Open => "sentences",
+        Expect::Spelled => "codes",
+        Expect::Open | Expect::Choice { .. } => "sentences",
     }
 }
 
@@ -152,7 +158,7 @@ fn is_right(said: &str, heard: &str) -> bool {
             value(said) == value(heard) || said == heard
         }
         Expect::YesNo => answer(said).map(|a| a.answer) == answer(heard).map(|a| a.answer),
-        Expect::Open => said == heard,
+        Expect::Open | Expect::Spelled | Expect::Choice { .. } => said == heard,
     }
 }
 

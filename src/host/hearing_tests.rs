@@ -51,6 +51,7 @@ fn voice(seconds: f32) -> Vec<i16> {
 #[test]
 fn what_is_said_tells_what_would_have_been_asked() {
     assert_eq!(expectation("four oh one"), Expect::Digits { min: 3, max: 3 });
+    assert_eq!(expectation("a b four i"), Expect::Spelled);
     assert_eq!(expectation("no thank you"), Expect::YesNo);
     assert_eq!(expectation("i don't know"), Expect::YesNo);
     assert_eq!(expectation("where is my order"), Expect::Open);

@@ -98,6 +98,8 @@ fn show_expect(expect: &Expect) -> String {
     match expect {
         Expect::Open => "open".to_owned(),
         Expect::Digits { min, max } => format!("digits:{min}-{max}"),
+        Expect::Spelled => "spelled".to_owned(),
+        Expect::Choice { words } => format!("choice:{}", words.len()),
         Expect::YesNo => "yes_no".to_owned(),
     }
 }

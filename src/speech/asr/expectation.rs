@@ -4,6 +4,8 @@
 //! ask for a person, so those are in the lists too, and everything else stays sayable at a price.
 //! Bars are only for what is no speech at all: special tokens, brackets, musical notes.
 
+use std::borrow::Cow;
+
 use crate::call::Expect;
 
 /// What words that were not expected cost, in nats of logit (1.0 makes a word 2.7 times less likely).
@@ -13,12 +15,16 @@ pub struct Bias {
     pub digits: f32,
     /// After a yes-or-no question.
     pub yes_no: f32,
+    /// After a question for a code or a postcode.
+    pub spelled: f32,
+    /// After a question with a few answers.
+    pub choice: f32,
 }
 
 impl Default for Bias {
     /// Figures: `docs/asr.md`.
     fn default() -> Bias {
-        Bias { digits: 1.0, yes_no: 1.0 }
+        Bias { digits: 1.0, yes_no: 1.0, spelled: 1.0, choice: 1.0 }
     }
 }
 
@@ -32,6 +38,11 @@ const DIGITS: &str = "zero oh o one two three four five six seven eight nine ten
     fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty \
     ninety hundred thousand and double triple treble dash it's it is my number order that's yes no";
 
+/// Letters, and what else is said where something is spelled; [`DIGITS`] belong to it.
+const SPELLED: &str = "a b c d e f g h i j k l m n o p q r s t u v w x y z alpha bravo charlie delta echo \
+    foxtrot golf hotel india juliet kilo lima mike november oscar papa quebec romeo sierra tango uniform \
+    victor whiskey xray yankee zulu as in for like capital";
+
 const YES_NO: &str = "yes yeah yep yup sure correct right that's that is it okay ok fine absolutely \
     definitely of course no nope nah wrong incorrect never thank you thanks";
 
@@ -41,6 +52,9 @@ pub(super) struct Expectations {
     open: Vec<f32>,
     digits: Vec<f32>,
     yes_no: Vec<f32>,
+    spelled: Vec<f32>,
+    /// What can always be said; a choice's words are added to it.
+    always: Vec<f32>,
 }
 
 impl Expectations {
@@ -83,15 +97,28 @@ impl Expectations {
         };
         let digits = favour(DIGITS, bias.digits, true);
         let yes_no = favour(YES_NO, bias.yes_no, false);
-        Expectations { open, digits, yes_no }
+        let spelled = favour(&format!("{DIGITS} {SPELLED}"), bias.spelled, true);
+        let always = favour("", bias.choice, false);
+        Expectations { open, digits, yes_no, spelled, always }
     }
 
-    /// To be added to the logits, by token id.
-    pub(super) fn adjust(&self, expect: &Expect) -> &[f32] {
+    /// To be added to the logits, by token id. `tokenize` splits a text into the model's tokens.
+    pub(super) fn adjust(&self, expect: &Expect, tokenize: impl Fn(&str) -> Vec<usize>) -> Cow<'_, [f32]> {
         match expect {
-            Expect::Open => &self.open,
-            Expect::Digits { .. } => &self.digits,
-            Expect::YesNo => &self.yes_no,
+            Expect::Open => Cow::Borrowed(&self.open),
+            Expect::Digits { .. } => Cow::Borrowed(&self.digits),
+            Expect::Spelled => Cow::Borrowed(&self.spelled),
+            Expect::YesNo => Cow::Borrowed(&self.yes_no),
+            Expect::Choice { words } => {
+                let mut adjust = self.always.clone();
+                for word in words {
+                    let spellings = [format!(" {word}"), format!(" {}", capitalised(word))];
+                    for id in spellings.iter().flat_map(|s| tokenize(s)) {
+                        adjust[id] = self.open[id];
+                    }
+                }
+                Cow::Owned(adjust)
+            }
         }
     }
 }
@@ -121,18 +148,28 @@ mod tests {
             .to_vec()
     }
 
+    fn tokens(word: &str) -> Vec<usize> {
+        texts().iter().position(|t| t == word).into_iter().collect()
+    }
+
     fn expectations() -> Expectations {
         let texts = texts();
-        Expectations::new(&texts.clone(), EOT, Bias { digits: 3.0, yes_no: 1.0 }, |word| {
-            texts.iter().position(|t| t == word).into_iter().collect()
-        })
+        Expectations::new(
+            &texts.clone(),
+            EOT,
+            Bias { digits: 3.0, yes_no: 1.0, spelled: 1.0, choice: 2.0 },
+            |word| texts.iter().position(|t| t == word).into_iter().collect(),
+        )
     }
 
     #[test]
     fn what_is_no_speech_is_barred_whatever_was_asked() {
-        for expect in [Expect::Open, Expect::YesNo, Expect::Digits { min: 1, max: 8 }] {
+        let choice = Expect::Choice { words: vec!["music".to_owned()] };
+        for expect in
+            [Expect::Open, Expect::YesNo, Expect::Spelled, Expect::Digits { min: 1, max: 8 }, choice]
+        {
             let expectations = expectations();
-            let adjust = expectations.adjust(&expect);
+            let adjust = expectations.adjust(&expect, tokens);
             for barred in [2, 8, 10] {
                 assert_eq!(adjust[barred], f32::NEG_INFINITY, "{expect:?} {barred}");
             }
@@ -143,16 +180,27 @@ mod tests {
     #[test]
     fn numbers_are_favoured_in_words_capitals_and_numerals() {
         let expectations = expectations();
-        let digits = expectations.adjust(&Expect::Digits { min: 1, max: 8 });
+        let digits = expectations.adjust(&Expect::Digits { min: 1, max: 8 }, tokens);
         assert_eq!(digits[..8], [0.0, -3.0, f32::NEG_INFINITY, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        let yes_no = expectations.adjust(&Expect::YesNo);
+        let yes_no = expectations.adjust(&Expect::YesNo, tokens);
         assert_eq!(yes_no[..2], [-1.0, -1.0]);
         assert_eq!((yes_no[4], yes_no[6], yes_no[7]), (-1.0, 0.0, 0.0));
     }
 
     #[test]
+    fn the_words_of_a_choice_cost_nothing_and_others_stay_sayable() {
+        let expectations = expectations();
+        let choice = Expect::Choice { words: vec!["music".to_owned()] };
+        let adjust = expectations.adjust(&choice, tokens);
+        // "music" is on offer, asking for a person always is, a number is neither.
+        assert_eq!((adjust[1], adjust[7], adjust[0]), (0.0, 0.0, -2.0));
+    }
+
+    #[test]
     fn an_open_question_favours_nothing() {
         let expectations = expectations();
-        assert!(expectations.adjust(&Expect::Open).iter().all(|x| *x == 0.0 || *x == f32::NEG_INFINITY));
+        assert!(
+            expectations.adjust(&Expect::Open, tokens).iter().all(|x| *x == 0.0 || *x == f32::NEG_INFINITY)
+        );
     }
 }

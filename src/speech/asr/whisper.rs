@@ -125,8 +125,7 @@ impl WhisperModel {
             texts.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect();
         let eot = context.token_eot();
         let expectations = Expectations::new(&lossy, eot.cast_unsigned() as usize, settings.bias, |word| {
-            let tokens = context.tokenize(word, 32).unwrap_or_default();
-            tokens.into_iter().filter_map(|token| usize::try_from(token).ok()).collect()
+            tokens_of(&context, word)
         });
         let prompt = prompt_of(&context);
         let inner = Inner { context, shape, settings, prompt, eot, expectations, texts };
@@ -174,6 +173,12 @@ impl WhisperModel {
             .collect();
         transcript::plain(&String::from_utf8_lossy(&bytes))
     }
+}
+
+/// A text's tokens; none where whisper.cpp has none for it.
+fn tokens_of(context: &WhisperContext, text: &str) -> Vec<usize> {
+    let tokens = context.tokenize(text, 32).unwrap_or_default();
+    tokens.into_iter().filter_map(|token| usize::try_from(token).ok()).collect()
 }
 
 /// Start, for multilingual models the language and the task, and no time stamps.
@@ -248,8 +253,9 @@ impl WhisperRecognizer {
         state.encode(0, THREADS).map_err(|error| failed("encode", &error))?;
         let mut decoding = Decoding { state, inner, decoded: None };
         let no_speech = decoding.no_speech()?;
+        let adjust = inner.expectations.adjust(expect, |word| tokens_of(&inner.context, word));
         let policy = Policy {
-            adjust: inner.expectations.adjust(expect),
+            adjust: &adjust,
             eot: inner.eot,
             no_speech: inner.context.token_nosp(),
             max_tokens: self.model.max_tokens(pcm.len()),
