@@ -56,7 +56,13 @@ fn engines(c: &mut Criterion) {
     c.bench_function("encode, 10 words", |b| {
         b.iter(|| encoder.embed(&[black_box(SENTENCE)], &mut |_| {}).expect("a vector"));
     });
-    let (set, options) = (demo_set(), TrainingOptions { seed: 1 });
+    let many: Vec<String> =
+        (0..32).map(|i| format!("i want to know when item {} is coming", 100 + i)).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    c.bench_function("encode, 32 sentences of 9 words", |b| {
+        b.iter(|| encoder.embed(black_box(&many), &mut |_| {}).expect("vectors"));
+    });
+    let (set, options) = (demo_set(), TrainingOptions { seed: 1, ..Default::default() });
     c.benchmark_group("train").sample_size(10).bench_function("demo set", |b| {
         b.iter(|| train(&set, Some(&encoder), &options, &mut |_| {}).expect("a head"));
     });

@@ -27,6 +27,7 @@ pub(crate) fn progress_parts(progress: &Progress) -> (String, u64, u64) {
         Progress::Encoding { done, total } => {
             ("reading the examples".to_owned(), *done as u64, *total as u64)
         }
+        Progress::Tuning { done, total } => ("tuning the encoder".to_owned(), *done as u64, *total as u64),
         Progress::Fitting { done, total } => ("fitting".to_owned(), *done as u64, *total as u64),
     }
 }

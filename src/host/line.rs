@@ -169,8 +169,8 @@ pub fn open_encoder(config: &Config) -> Result<Option<Encoder>, LineError> {
 }
 
 /// How the line's own head is trained.
-pub fn training_options() -> TrainingOptions {
-    TrainingOptions { seed: TRAINING_SEED }
+pub fn training_options(config: &Config) -> TrainingOptions {
+    TrainingOptions { seed: TRAINING_SEED, cache: Some(head_folder(config)), fine_tune: false }
 }
 
 /// Trains the head from `intents/` and keeps it with its report.
@@ -183,7 +183,7 @@ pub fn train_head(
 ) -> Result<(TrainingReport, PathBuf), LineError> {
     let set = training_set(&read_sources(&config.path("intents"))?)?;
     let encoder = open_encoder(config)?;
-    let Trained { head, report, .. } = train(&set, encoder.as_ref(), &training_options(), progress)?;
+    let Trained { head, report, .. } = train(&set, encoder.as_ref(), &training_options(config), progress)?;
     let folder = head_folder(config);
     head.save(&folder, &report)?;
     Ok((report, folder))
@@ -258,7 +258,8 @@ fn open_classifier(
     let head = match Head::load(&folder, &set.fingerprint(), encoder.as_ref()) {
         Ok(head) => head,
         Err(ClassifierError::Stale { .. } | ClassifierError::Head { .. }) => {
-            let Trained { head, report, .. } = train(set, encoder.as_ref(), &training_options(), progress)?;
+            let Trained { head, report, .. } =
+                train(set, encoder.as_ref(), &training_options(config), progress)?;
             head.save(&folder, &report)?;
             head
         }

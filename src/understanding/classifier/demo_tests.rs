@@ -90,7 +90,7 @@ const ELSEWHERE: &[&str] = &[
 #[test]
 fn the_demo_line_understands_its_callers() {
     let Some(encoder) = encoder() else { return };
-    let options = TrainingOptions { seed: 1 };
+    let options = TrainingOptions { seed: 1, ..Default::default() };
     let Trained { head, report, .. } = train(&demo_set(), Some(&encoder), &options, &mut |_| {}).unwrap();
     println!("{report}");
     let classifier = IntentClassifier::new(head, Some(encoder)).unwrap();
@@ -149,7 +149,10 @@ fn public_sentences_are_understood_too() {
     else {
         return;
     };
-    let head = train(&demo_set(), Some(&encoder), &TrainingOptions { seed: 1 }, &mut |_| {}).unwrap().head;
+    let head =
+        train(&demo_set(), Some(&encoder), &TrainingOptions { seed: 1, ..Default::default() }, &mut |_| {})
+            .unwrap()
+            .head;
     let classifier = IntentClassifier::new(head, Some(encoder)).unwrap();
     let (mut known, mut right, mut kept) = (0, 0, 0);
     for (text, label) in &shop {

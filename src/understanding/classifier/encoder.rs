@@ -1,29 +1,33 @@
 //! Sentences as vectors: a BERT encoder, mean pooling, unit length (all-MiniLM-L6-v2 and its kin).
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config};
 use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
 use super::ClassifierError;
 
+pub(super) mod backward;
+pub(super) mod bert;
+pub(super) mod product;
+pub(super) mod vector;
+mod weights;
+
+use backward::Values;
+use bert::{Bert, Ragged, Tape};
+
 /// Most tokens that are looked at, the two special ones included. A spoken turn of 15 s has about 45
 /// words; attention's cost grows with the square.
 const MAX_TOKENS: usize = 64;
-/// Sentences encoded at once: more fall out of the second-level cache and gain nothing.
-const BATCH: usize = 32;
+/// Words encoded at once: enough to keep the kernel busy, few enough for the second-level cache.
+const BATCH_TOKENS: usize = 384;
 
-/// A sentence encoder on the CPU, in 32-bit floats.
+/// A sentence encoder on the CPU, in 32-bit floats, on the thread that calls it.
 pub struct Encoder {
-    model: BertModel,
+    bert: Bert,
     tokenizer: Tokenizer,
-    width: usize,
     sha256: String,
 }
 
@@ -46,11 +50,9 @@ impl Encoder {
             hash.update(bytes.len().to_le_bytes());
             hash.update(bytes);
         }
-        let config: Config =
-            serde_json::from_slice(&config_bytes).map_err(|e| fail("config.json", e.to_string()))?;
+        let config = weights::Config::parse(&config_bytes).map_err(|e| fail("config.json", e))?;
         let mut tokenizer =
             Tokenizer::from_bytes(&tokenizer_bytes).map_err(|e| fail("tokenizer.json", e.to_string()))?;
-        // Sentences of one length are encoded together, so nothing is ever padded.
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(Some(tokenizers::TruncationParams {
@@ -58,21 +60,55 @@ impl Encoder {
                 ..Default::default()
             }))
             .map_err(|e| fail("tokenizer.json", e.to_string()))?;
-        let device = Device::Cpu;
-        let vars = VarBuilder::from_buffered_safetensors(weights, DType::F32, &device)
-            .map_err(|e| fail("model.safetensors", e.to_string()))?;
-        let model = BertModel::load(vars, &config).map_err(|e| fail("model.safetensors", e.to_string()))?;
-        Ok(Encoder { model, tokenizer, width: config.hidden_size, sha256: hex(&hash.finalize()) })
+        let bert = Bert::from_safetensors(&weights, &config).map_err(|e| fail("model.safetensors", e))?;
+        let (words, known) = (tokenizer.get_vocab_size(true), bert.words());
+        if words > known {
+            return Err(fail(
+                "tokenizer.json",
+                format!("{words} words: expected at most {known}, as in the model"),
+            ));
+        }
+        Ok(Encoder { bert, tokenizer, sha256: hex(&hash.finalize()) })
     }
 
     /// Length of a sentence's vector.
     pub fn width(&self) -> usize {
-        self.width
+        self.bert.dimensions.width
     }
 
-    /// SHA-256 over the three files, as 64 hexadecimal digits.
+    /// SHA-256 over the three files, as 64 hexadecimal digits; a tuned encoder has that of the one before.
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// The weights that fine-tuning changes.
+    pub(super) fn weights(&self) -> Vec<Values> {
+        self.bert.weights()
+    }
+
+    /// The same encoder with other weights, in the order of [`Encoder::weights`].
+    pub(super) fn tuned(&self, weights: &[Values]) -> Result<Encoder, ClassifierError> {
+        let (bert, tokenizer) = (self.bert.clone(), self.tokenizer.clone());
+        let mut tuned = Encoder { bert, tokenizer, sha256: self.sha256.clone() };
+        tuned.set_weights(weights)?;
+        Ok(tuned)
+    }
+
+    /// Takes other weights.
+    pub(super) fn set_weights(&mut self, weights: &[Values]) -> Result<(), ClassifierError> {
+        self.bert.set_weights(weights).map_err(ClassifierError::Engine)
+    }
+
+    /// The layers, for whoever trains them.
+    pub(super) fn bert(&self) -> &Bert {
+        &self.bert
+    }
+
+    /// A sentence's word pieces.
+    pub(super) fn tokens(&self, sentence: &str) -> Result<Vec<u32>, ClassifierError> {
+        let encoding = self.tokenizer.encode_fast(sentence, true);
+        let encoding = encoding.map_err(|e| ClassifierError::Engine(format!("tokenizer: {e}")))?;
+        Ok(encoding.get_ids().to_vec())
     }
 
     /// The vectors of `sentences`, each of length 1. `progress` gets the number done so far.
@@ -84,42 +120,34 @@ impl Encoder {
         sentences: &[&str],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<f32>>, ClassifierError> {
-        let mut by_length: BTreeMap<usize, Vec<(usize, Vec<u32>)>> = BTreeMap::new();
-        for (index, sentence) in sentences.iter().enumerate() {
-            let encoding = self
-                .tokenizer
-                .encode(*sentence, true)
-                .map_err(|e| ClassifierError::Engine(format!("tokenizer: {e}")))?;
-            let ids = encoding.get_ids().to_vec();
-            by_length.entry(ids.len()).or_default().push((index, ids));
-        }
-        let mut vectors = vec![Vec::new(); sentences.len()];
-        let mut done = 0;
-        for (length, group) in by_length {
-            for batch in group.chunks(BATCH) {
-                for ((index, _), vector) in batch.iter().zip(self.embed_batch(batch, length)?) {
-                    vectors[*index] = vector;
-                }
-                done += batch.len();
-                progress(done);
+        let mut vectors = Vec::with_capacity(sentences.len());
+        let (mut batch, mut tape) = (Ragged::default(), Tape::default());
+        for sentence in sentences {
+            let ids = self.tokens(sentence)?;
+            if batch.ids.len() + ids.len() > BATCH_TOKENS && !batch.lengths.is_empty() {
+                self.embed_batch(&mut batch, &mut tape, &mut vectors);
+                progress(vectors.len());
             }
+            batch.push(&ids);
         }
+        self.embed_batch(&mut batch, &mut tape, &mut vectors);
+        progress(vectors.len());
         Ok(vectors)
     }
 
-    /// Encodes sentences of `length` tokens each.
-    fn embed_batch(
-        &self,
-        batch: &[(usize, Vec<u32>)],
-        length: usize,
-    ) -> Result<Vec<Vec<f32>>, ClassifierError> {
-        let ids: Vec<u32> = batch.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
-        let ids = Tensor::from_vec(ids, (batch.len(), length), &self.model.device)?;
-        let types = ids.zeros_like()?;
-        let hidden = self.model.forward(&ids, &types, None)?;
-        let pooled = hidden.mean(1)?;
-        let norms = pooled.sqr()?.sum_keepdim(1)?.sqrt()?;
-        Ok(pooled.broadcast_div(&norms)?.to_vec2()?)
+    fn embed_batch(&self, batch: &mut Ragged, tape: &mut Tape, vectors: &mut Vec<Vec<f32>>) {
+        self.bert.forward(batch, false, tape);
+        let mut words = tape.hidden.chunks_exact(self.width());
+        for &length in &batch.lengths {
+            let mut pooled = vec![0.0; self.width()];
+            for word in words.by_ref().take(length) {
+                pooled.iter_mut().zip(word).for_each(|(p, w)| *p += w);
+            }
+            let norm = vector::dot(&pooled, &pooled).sqrt().max(f32::MIN_POSITIVE);
+            pooled.iter_mut().for_each(|v| *v /= norm);
+            vectors.push(pooled);
+        }
+        *batch = Ragged::default();
     }
 }
 
@@ -130,3 +158,6 @@ fn hex(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,12 +11,15 @@ use serde::{Deserialize, Serialize};
 use super::ClassifierError;
 use super::calibration::Gate;
 use super::encoder::Encoder;
+use super::encoder::backward::Values;
 use super::fit::Linear;
-use super::head::{Examples, Head, HeadMeta, Model};
+use super::head::{Head, HeadMeta, Sentences};
+use super::model::{Examples, Fusion, Model};
+use super::ngrams::{Ngrams, Vocabulary};
 use super::report::TrainingReport;
 
 /// Grows with every change of the files or of the features.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 const TENSORS: &str = "head.safetensors";
 const DESCRIPTION: &str = "head.json";
@@ -26,8 +29,9 @@ const EXAMPLES: &str = "examples.json";
 struct Description {
     #[serde(flatten)]
     meta: HeadMeta,
-    temperature: f32,
+    fusion: Fusion,
     gate: Gate,
+    unknown_word: f32,
 }
 
 impl Head {
@@ -55,22 +59,19 @@ impl Head {
             }
             Ok(()) | Err(_) => {}
         }
-        let mut tensors: HashMap<String, Tensor> = HashMap::from([
-            ("weight".to_owned(), self.model.linear.weight.clone()),
-            ("bias".to_owned(), self.model.linear.bias.clone()),
-            ("examples".to_owned(), self.model.examples.clone()),
-        ]);
-        if let Some(negatives) = &self.model.negatives {
-            tensors.insert("negatives".to_owned(), negatives.clone());
-        }
+        let tensors = self.tensors()?;
         let part = dir.join(format!("{TENSORS}.part"));
         safetensors::save(&tensors, &part).map_err(|e| fail(TENSORS, e.to_string()))?;
         fs::rename(&part, dir.join(TENSORS)).map_err(|e| fail(TENSORS, e.to_string()))?;
         write("report.txt", report.to_string().as_bytes())?;
         write("report.json", json(report)?.as_bytes())?;
         write(EXAMPLES, json(&self.examples)?.as_bytes())?;
-        let description =
-            Description { meta: self.meta.clone(), temperature: self.temperature, gate: self.gate.clone() };
+        let description = Description {
+            meta: self.meta.clone(),
+            fusion: self.fusion,
+            gate: self.gate.clone(),
+            unknown_word: self.model.vocabulary.unknown(),
+        };
         write(DESCRIPTION, json(&description)?.as_bytes())
     }
 
@@ -85,47 +86,103 @@ impl Head {
             why: format!("{why}; run `attendant train`"),
         };
         let text = fs::read_to_string(dir.join(DESCRIPTION)).map_err(|e| fail(DESCRIPTION, e.to_string()))?;
-        let Description { meta, temperature, gate } =
+        let Description { meta, fusion, gate, unknown_word } =
             serde_json::from_str(&text).map_err(|e| fail(DESCRIPTION, e.to_string()))?;
         if let Some(why) = stale(&meta, fingerprint, encoder) {
             return Err(ClassifierError::Stale { path: dir.display().to_string(), why });
         }
-        let mut tensors =
+        let tensors =
             safetensors::load(dir.join(TENSORS), &Device::Cpu).map_err(|e| fail(TENSORS, e.to_string()))?;
-        let negatives = tensors.remove("negatives");
-        let mut take = |name: &str| {
-            tensors.remove(name).ok_or_else(|| fail(TENSORS, format!("the tensor '{name}' is missing")))
-        };
-        let linear = Linear { weight: take("weight")?, bias: take("bias")? };
-        let model = Model { linear, examples: take("examples")?, negatives };
         let text = fs::read_to_string(dir.join(EXAMPLES)).map_err(|e| fail(EXAMPLES, e.to_string()))?;
-        let examples: Examples = serde_json::from_str(&text).map_err(|e| fail(EXAMPLES, e.to_string()))?;
-        let head = Head { meta, model, temperature, gate, examples };
-        head.check_shapes().map_err(|why| fail(TENSORS, why))?;
-        Ok(head)
+        let examples: Sentences = serde_json::from_str(&text).map_err(|e| fail(EXAMPLES, e.to_string()))?;
+        let saved = Saved(tensors);
+        let model = model(&saved, &meta, &examples, unknown_word).map_err(|why| fail(TENSORS, why))?;
+        let tuned = meta.tuned.then(|| saved.tuned()).transpose().map_err(|why| fail(TENSORS, why))?;
+        Ok(Head { meta, model, tuned, fusion, gate, examples })
     }
 
-    /// Whether the tensors fit the description.
-    fn check_shapes(&self) -> Result<(), String> {
-        let length = super::features::row_length(self.meta.width);
-        let classes = self.meta.intents.len() + usize::from(self.model.negatives.is_some());
-        let dims = |t: &Tensor| t.dims().to_vec();
-        let wanted = [
-            (dims(&self.model.linear.weight), vec![classes, length]),
-            (dims(&self.model.linear.bias), vec![classes]),
-        ];
-        let negatives = self.model.negatives.as_ref().map_or(Ok(0), |n| n.dim(0));
-        let vectors =
-            self.model.examples.dim(0).and_then(|n| Ok(n + negatives?)).map_err(|e| e.to_string())?;
-        let Examples { sentences, labels } = &self.examples;
-        if sentences.len() != vectors || labels.len() != vectors {
-            return Err(format!("expected {vectors} examples, {EXAMPLES} has {}", sentences.len()));
+    fn tensors(&self) -> Result<HashMap<String, Tensor>, ClassifierError> {
+        let Model { vocabulary, dense, grams, .. } = &self.model;
+        let mut tensors = HashMap::new();
+        let mut add = |name: &str, values: &[f32], columns: usize| {
+            let shape = (values.len() / columns, columns);
+            tensors.insert(name.to_owned(), Tensor::from_slice(values, shape, &Device::Cpu)?);
+            Ok::<_, candle_core::Error>(())
+        };
+        for (name, linear) in dense.iter().map(|d| ("dense", d)).chain([("ngrams", grams)]) {
+            add(&format!("{name}.weight"), &linear.weight, linear.bias.len())?;
+            add(&format!("{name}.bias"), &linear.bias, linear.bias.len())?;
         }
-        match wanted.into_iter().find(|(got, expected)| got != expected) {
-            Some((got, expected)) => Err(format!("expected a tensor of shape {expected:?}, got {got:?}")),
-            None => Ok(()),
+        if self.meta.width > 0 {
+            add("examples", &self.model.examples.embeddings(), self.meta.width)?;
         }
+        add("vocabulary.worth", vocabulary.worth(), 1)?;
+        let hashes = vocabulary.hashes();
+        tensors
+            .insert("vocabulary.hashes".to_owned(), Tensor::from_slice(hashes, hashes.len(), &Device::Cpu)?);
+        for (i, values) in self.tuned.iter().flatten().enumerate() {
+            let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
+            tensors.insert(format!("encoder.{i:03}"), tensor);
+        }
+        Ok(tensors)
     }
+}
+
+/// The tensors of a file.
+struct Saved(HashMap<String, Tensor>);
+
+impl Saved {
+    fn get(&self, name: &str) -> Result<&Tensor, String> {
+        self.0.get(name).ok_or_else(|| format!("the tensor '{name}' is missing"))
+    }
+
+    fn values(&self, name: &str, rows: usize, columns: usize) -> Result<Vec<f32>, String> {
+        let tensor = self.get(name)?;
+        if tensor.dims() != [rows, columns] {
+            let found = tensor.dims();
+            return Err(format!("the tensor '{name}' has the shape {found:?}: expected [{rows}, {columns}]"));
+        }
+        tensor.flatten_all().and_then(|t| t.to_vec1()).map_err(|e| format!("the tensor '{name}': {e}"))
+    }
+
+    /// The encoder's weights, in their order.
+    fn tuned(&self) -> Result<Vec<Values>, String> {
+        let mut names: Vec<&String> = self.0.keys().filter(|n| n.starts_with("encoder.")).collect();
+        names.sort();
+        let values =
+            |name: &String| self.get(name)?.to_vec1().map_err(|e| format!("the tensor '{name}': {e}"));
+        names.into_iter().map(values).collect()
+    }
+
+    fn linear(&self, name: &str, features: usize, classes: usize) -> Result<Linear, String> {
+        Ok(Linear {
+            weight: self.values(&format!("{name}.weight"), features, classes)?,
+            bias: self.values(&format!("{name}.bias"), 1, classes)?,
+        })
+    }
+}
+
+fn model(saved: &Saved, meta: &HeadMeta, examples: &Sentences, unknown_word: f32) -> Result<Model, String> {
+    let Sentences { sentences, labels } = examples;
+    let intents = meta.intents.len();
+    let classes = intents + usize::from(labels.contains(&intents));
+    if sentences.len() != labels.len() || labels.iter().any(|l| *l >= classes) {
+        return Err(format!("{EXAMPLES} does not fit: expected one of {classes} classes for each sentence"));
+    }
+    let hashes = saved.get("vocabulary.hashes")?.to_vec1::<u32>().map_err(|e| e.to_string())?;
+    let worth = saved.values("vocabulary.worth", hashes.len(), 1)?;
+    let vocabulary = Vocabulary::from_parts(hashes, worth, unknown_word)
+        .ok_or("the vocabulary's hashes are not in rising order")?;
+    let grams = saved.linear("ngrams", vocabulary.len(), classes)?;
+    let (dense, examples) = if meta.width > 0 {
+        let embeddings = saved.values("examples", sentences.len(), meta.width)?;
+        let examples = Examples::dense(&embeddings, meta.width, labels.clone(), intents);
+        (Some(saved.linear("dense", meta.width, classes)?), examples)
+    } else {
+        let vectors = sentences.iter().map(|s| vocabulary.vector(&Ngrams::of(s))).collect();
+        (None, Examples::sparse(vectors, labels.clone()))
+    };
+    Ok(Model { intents, vocabulary, dense, grams, examples })
 }
 
 impl TrainingReport {

@@ -4,23 +4,27 @@
 //! [`IntentClassifier`] uses it, for calls ([`Classifier`]) and for tools ([`IntentClassifier::explain`]).
 //! Never touches a socket or a clock.
 
+mod assess;
 mod calibration;
+mod embeddings;
 mod encoder;
 mod features;
 mod file;
 mod fit;
 mod head;
+mod model;
 mod ngrams;
 mod noise;
 mod report;
 mod service;
 mod train;
+mod tune;
 
 use crate::call::{Hypothesis, Interpretation};
 
 pub use encoder::Encoder;
 pub use head::{Head, Neighbour};
-pub use report::{Confusion, IntentReport, TrainingReport};
+pub use report::{Confusion, IntentReport, SIGNALS, TrainingReport};
 pub use service::{Explanation, IntentClassifier};
 pub use train::{HeldOut, Progress, Trained, TrainingOptions, train};
 

@@ -21,6 +21,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// From 0 to below 1.
+    pub(super) fn unit(&mut self) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "24 bits")]
+        let parts = (self.next() >> 40) as f32;
+        parts / 16_777_216.0
+    }
+
     /// Below `bound`, which is not zero. The bias of the remainder is beyond notice for small bounds.
     fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() >> 33).expect("31 bits") % bound

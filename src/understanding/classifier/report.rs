@@ -15,23 +15,32 @@ pub struct TrainingReport {
     pub seed: u64,
     /// Whether a sentence encoder served; else the n-grams alone.
     pub encoder: bool,
+    /// Whether the encoder was tuned.
+    #[serde(default)]
+    pub tuned: bool,
     /// Sentences with an intent.
     pub sentences: usize,
     /// Sentences out of scope.
     pub negatives: usize,
+    /// Sentences that were held out in some fold: all, unless fine-tuning made that too long.
+    pub judged: usize,
     /// Folds of the cross-validation.
     pub folds: usize,
     /// Share of the sentences whose intent was found by a head that had not seen them, 0 to 1.
     pub accuracy: f32,
-    /// The same for the sentences with one slip each, as a recogniser makes them, 0 to 1.
-    pub accuracy_misheard: f32,
+    /// The same for the sentences with one slip each, as a recogniser makes them, 0 to 1; `None` for a
+    /// large set, which is trained without slips.
+    pub accuracy_misheard: Option<f32>,
     /// The same, intent by intent.
     pub intents: Vec<IntentReport>,
     /// Sentences that were taken for another intent, most confident first.
     pub confusions: Vec<Confusion>,
-    /// Divides the logits.
-    pub temperature: f32,
-    /// Mean distance between probability and accuracy, before the temperature and after, 0 to 1.
+    /// What the logits of the encoder's view and of the n-grams' are multiplied with before they are added:
+    /// fitted, so that the probabilities are true.
+    pub view_weights: (f32, f32),
+    /// What the signs of being out of scope weigh, in the order of [`SIGNALS`].
+    pub gate_weights: Vec<f32>,
+    /// Mean distance between probability and accuracy, before those weights and after, 0 to 1.
     pub calibration_error: (f32, f32),
     /// Share of the sentences with an intent that were not held for out of scope, 0 to 1.
     pub in_scope_kept: f32,
@@ -40,6 +49,18 @@ pub struct TrainingReport {
     /// What a reader should know.
     pub warnings: Vec<String>,
 }
+
+/// The signs of being out of scope, for readers of [`TrainingReport::gate_weights`].
+pub const SIGNALS: [&str; super::calibration::SIGNALS] = [
+    "weak logits",
+    "no leading intent",
+    "weak n-grams",
+    "far from the examples",
+    "far from every intent's centre",
+    "unknown words",
+    "like the negatives, by the logits",
+    "like the negatives, by the examples",
+];
 
 /// How one intent came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,21 +93,45 @@ const SHOWN: usize = 15;
 
 impl fmt::Display for TrainingReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with = if self.encoder { "sentence encoder and n-grams" } else { "n-grams alone" };
+        let with = match (self.encoder, self.tuned) {
+            (true, true) => "tuned sentence encoder and n-grams",
+            (true, false) => "sentence encoder and n-grams",
+            (false, _) => "n-grams alone",
+        };
         writeln!(
             f,
             "{} sentences, {} out of scope, {with}, seed {}",
             self.sentences, self.negatives, self.seed
         )?;
-        let (clean, misheard) = (self.accuracy * 100.0, self.accuracy_misheard * 100.0);
-        writeln!(f, "accuracy {clean:.1} % ({} folds), misheard {misheard:.1} %", self.folds)?;
+        write!(
+            f,
+            "accuracy {:.1} % ({} sentences held out, {} folds)",
+            self.accuracy * 100.0,
+            self.judged,
+            self.folds
+        )?;
+        match self.accuracy_misheard {
+            Some(misheard) => writeln!(f, ", misheard {:.1} %", misheard * 100.0)?,
+            None => writeln!(f)?,
+        }
         let (before, after) = self.calibration_error;
-        writeln!(f, "calibration error {before:.3}, after temperature {:.2}: {after:.3}", self.temperature)?;
+        let (encoder, ngrams) = self.view_weights;
+        writeln!(
+            f,
+            "calibration error {before:.3}, with the encoder's logits times {encoder:.2} and the n-grams' times {ngrams:.2}: {after:.3}"
+        )?;
         write!(f, "in scope kept {:.1} %", self.in_scope_kept * 100.0)?;
         match self.out_of_scope_caught {
             Some(caught) => writeln!(f, ", out of scope caught {:.1} %", caught * 100.0)?,
             None => writeln!(f)?,
         }
+        let signs: Vec<String> = SIGNALS
+            .iter()
+            .zip(&self.gate_weights)
+            .filter(|(_, weight)| **weight > 0.0)
+            .map(|(sign, weight)| format!("{sign} {weight:.2}"))
+            .collect();
+        writeln!(f, "out of scope is judged by: {}", signs.join(", "))?;
         writeln!(f, "\n{:<24} {:>9} {:>7} {:>9}", "intent", "sentences", "recall", "precision")?;
         for i in &self.intents {
             let (recall, precision) = (i.recall * 100.0, i.precision * 100.0);

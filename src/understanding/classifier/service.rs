@@ -47,6 +47,10 @@ impl IntentClassifier {
                 why: "it was not trained with this sentence encoder".to_owned(),
             });
         }
+        let encoder = match (encoder, &head.tuned) {
+            (Some(encoder), Some(weights)) => Some(encoder.tuned(weights)?),
+            (encoder, _) => encoder,
+        };
         Ok(IntentClassifier { head, encoder, cache: Mutex::new(Cache::default()) })
     }
 
@@ -70,8 +74,8 @@ impl IntentClassifier {
         let spoken: Vec<&str> = sentences.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
         let features = features(&spoken, self.encoder.as_ref(), progress)?;
         let features: Vec<_> = features.iter().collect();
-        let scored = self.head.score(&features)?;
-        let mut found = scored.into_iter().zip(self.head.nearest(&features, nearest)?);
+        let scored = self.head.score(&features);
+        let mut found = scored.into_iter().zip(self.head.nearest(&features, nearest));
         let explained = |sentence: String| {
             let (scored, nearest) = if sentence.is_empty() { None } else { found.next() }
                 .unwrap_or_else(|| (self.nothing(), vec![]));
@@ -100,7 +104,7 @@ impl IntentClassifier {
         if !missing.is_empty() {
             let texts: Vec<&str> = missing.iter().map(|&i| sentences[i].as_str()).collect();
             let features = features(&texts, self.encoder.as_ref(), &mut |_| {})?;
-            let scored = self.head.score(&features.iter().collect::<Vec<_>>())?;
+            let scored = self.head.score(&features.iter().collect::<Vec<_>>());
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             for (i, score) in missing.into_iter().zip(scored) {
                 cache.keep(&sentences[i], &score);

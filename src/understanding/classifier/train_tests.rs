@@ -72,7 +72,8 @@ fn tiny() -> TrainingSet {
 }
 
 fn trained(seed: u64) -> (Head, TrainingReport) {
-    let Trained { head, report, .. } = train(&tiny(), None, &TrainingOptions { seed }, &mut |_| {}).unwrap();
+    let Trained { head, report, .. } =
+        train(&tiny(), None, &TrainingOptions { seed, ..Default::default() }, &mut |_| {}).unwrap();
     (head, report)
 }
 
@@ -161,7 +162,8 @@ fn a_head_comes_back_from_disk_as_it_was() {
 
 #[test]
 fn every_sentence_is_judged_by_a_head_that_had_not_seen_it() {
-    let trained = train(&tiny(), None, &TrainingOptions { seed: 1 }, &mut |_| {}).unwrap();
+    let trained =
+        train(&tiny(), None, &TrainingOptions { seed: 1, ..Default::default() }, &mut |_| {}).unwrap();
     let set = tiny();
     assert_eq!(trained.held_out.len(), set.sentences().len() + set.negatives().len());
     let inside = trained.held_out.iter().filter(|h| h.intent.is_some());
@@ -210,12 +212,12 @@ fn a_damaged_head_is_refused() {
 #[test]
 fn every_class_is_dealt_over_all_folds() {
     let labels: Vec<usize> = (0..60).map(|i| i / 20).collect();
-    let folds = folds(&labels, 5);
+    let folds = folds(&labels, FOLDS, 5);
     for class in 0..3 {
         for fold in 0..FOLDS {
             let count = labels.iter().zip(&folds).filter(|(l, f)| (**l, **f) == (class, fold)).count();
             assert_eq!(count, 4);
         }
     }
-    assert_ne!(folds, super::folds(&labels, 6));
+    assert_ne!(folds, super::folds(&labels, FOLDS, 6));
 }
