@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use attendant::config::Config;
 use attendant::host::line;
-use attendant::understanding::classifier::Progress;
+use attendant::understanding::classifier::{Progress, TrainingOptions};
 use clap::Args;
 
 use super::show;
@@ -13,6 +13,9 @@ use super::show;
 /// Train the intent classifier from intents/.
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
+    /// Train the encoder too: a little more accurate, and takes minutes to hours
+    #[arg(long)]
+    fine_tune: bool,
     /// Train even where the head fits the files
     #[arg(long)]
     force: bool,
@@ -33,7 +36,7 @@ pub(crate) fn progress_parts(progress: &Progress) -> (String, u64, u64) {
 }
 
 pub(crate) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode> {
-    if !args.force && !args.json && line::head_is_fresh(config)? {
+    if !args.force && !args.fine_tune && !args.json && line::head_is_fresh(config)? {
         anstream::println!(
             "The head in {} fits {}: nothing to do (--force trains anyway).",
             line::head_folder(config).display(),
@@ -42,8 +45,9 @@ pub(crate) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::SUCCESS);
     }
     let began = Instant::now();
+    let options = TrainingOptions { fine_tune: args.fine_tune, ..line::training_options(config) };
     let mut bars = show::TrainingBars::default();
-    let trained = line::train_head(config, &mut |progress| bars.show(&progress));
+    let trained = line::train_head(config, &options, &mut |progress| bars.show(&progress));
     bars.finish();
     let (report, folder) = trained?;
     if args.json {

@@ -12,7 +12,7 @@ use super::line::Line;
 use super::session::{Engines, Reply, Sound};
 use crate::call::{Action, CallTime, Event, Fault, Hypothesis, Prompt, Query, RequestId, look_up_spec};
 use crate::speech::asr::{AsrError, Ticket};
-use crate::understanding::classifier::Classifier as _;
+use crate::understanding::classifier::{Classifier as _, ClassifierError};
 
 /// How long the demo's agent takes to pick up.
 const AGENT_PICKS_UP: Duration = Duration::from_millis(1_500);
@@ -42,7 +42,14 @@ fn interpreted(line: &Line, id: RequestId, hypotheses: &[Hypothesis]) -> Event {
         Ok(interpretation) => Event::Interpreted { id, interpretation },
         Err(error) => {
             tracing::warn!(%error, "classification failed");
-            Event::InterpretationFailed { id, fault: Fault::Failed(error.to_string()) }
+            let fault = match &error {
+                ClassifierError::Overloaded { .. } => Fault::Overloaded,
+                ClassifierError::Engine(_)
+                | ClassifierError::Encoder { .. }
+                | ClassifierError::Head { .. }
+                | ClassifierError::Stale { .. } => Fault::Failed(error.to_string()),
+            };
+            Event::InterpretationFailed { id, fault }
         }
     }
 }
@@ -163,6 +170,7 @@ pub struct RealTimeEngines {
 impl RealTimeEngines {
     /// Engines of `line` for one call that begins now.
     pub fn new(line: Arc<Line>, paced: bool) -> RealTimeEngines {
+        line.head_watch.refresh(&line.classifier);
         let (to_call, replies) = channel();
         let speaking = Arc::new(AtomicU32::new(0));
         let (jobs, work) = sync_channel(QUEUE);

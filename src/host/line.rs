@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::engines::OneRecognizer;
+use super::head_watch::HeadWatch;
 use super::models::{ModelError, ModelSet};
 use super::reload::LiveFlow;
 use crate::call::{CallRecord, Prompt};
@@ -89,6 +90,8 @@ pub struct Line {
     pub live: LiveFlow,
     /// What a sentence means.
     pub classifier: IntentClassifier,
+    /// Whether it has been trained anew.
+    pub head_watch: HeadWatch,
     /// The ear, for measured time.
     pub recognizer: OneRecognizer,
     /// The ear, for real time.
@@ -179,11 +182,12 @@ pub fn training_options(config: &Config) -> TrainingOptions {
 /// A mistake in the files, or a fault of the engine.
 pub fn train_head(
     config: &Config,
+    options: &TrainingOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(TrainingReport, PathBuf), LineError> {
     let set = training_set(&read_sources(&config.path("intents"))?)?;
     let encoder = open_encoder(config)?;
-    let Trained { head, report, .. } = train(&set, encoder.as_ref(), &training_options(config), progress)?;
+    let Trained { head, report, .. } = train(&set, encoder.as_ref(), options, progress)?;
     let folder = head_folder(config);
     head.save(&folder, &report)?;
     Ok((report, folder))
@@ -221,12 +225,13 @@ impl Line {
         let flow = std::sync::Arc::new(Flow::parse(&sources)?);
         let set = training_set(&sources)?;
         let classifier = open_classifier(config, &set, progress)?;
+        let head_watch = HeadWatch::new(config.path("intents"), head_folder(config));
         let (recognizer, pool) = open_ear(config)?;
         let voice = open_voice(config, &flow)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let store = runtime.block_on(open_store(store))?;
         let live = LiveFlow::new(config.path("intents"), sources, std::sync::Arc::clone(&flow));
-        Ok(Line { flow, live, classifier, recognizer, pool, voice, store, runtime })
+        Ok(Line { flow, live, classifier, head_watch, recognizer, pool, voice, store, runtime })
     }
 
     /// Keeps a call's record; where the store does not take it, on disk until it does.
@@ -263,7 +268,11 @@ fn open_classifier(
             head.save(&folder, &report)?;
             head
         }
-        Err(error @ (ClassifierError::Engine(_) | ClassifierError::Encoder { .. })) => {
+        Err(
+            error @ (ClassifierError::Engine(_)
+            | ClassifierError::Encoder { .. }
+            | ClassifierError::Overloaded { .. }),
+        ) => {
             return Err(error.into());
         }
     };

@@ -13,6 +13,8 @@ pub mod engines;
 
 pub mod exchange;
 
+pub mod head_watch;
+
 pub mod hearing;
 
 pub mod line;

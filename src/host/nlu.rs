@@ -36,7 +36,7 @@ pub fn open_classifier(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<IntentClassifier, LineError> {
     if !line::head_is_fresh(config)? {
-        line::train_head(config, progress)?;
+        line::train_head(config, &line::training_options(config), progress)?;
     }
     load_classifier(config, &line::head_folder(config))
 }
@@ -62,7 +62,7 @@ pub fn cross_validate(
 ) -> Result<Vec<Judgement>, LineError> {
     let set = line::training_set(&line::read_sources(&config.path("intents"))?)?;
     let encoder = line::open_encoder(config)?;
-    let trained = train(&set, encoder.as_ref(), &line::training_options(), progress)?;
+    let trained = train(&set, encoder.as_ref(), &line::training_options(config), progress)?;
     Ok(trained
         .held_out
         .into_iter()

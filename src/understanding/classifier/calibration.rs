@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_view_that_knows_nothing_is_worth_nothing() {
         let (logits, labels) = told(1.0);
-        let (logits, labels) = (logits.repeat(2), labels.repeat(2));
+        let (logits, labels) = ([logits.clone(), logits].concat(), labels.repeat(2));
         // Every sentence twice, once for and once against.
         let noise: Vec<Vec<f32>> =
             (0..labels.len()).map(|i| vec![if i < labels.len() / 2 { 0.5 } else { -0.5 }, 0.0]).collect();

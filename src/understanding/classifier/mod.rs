@@ -1,10 +1,15 @@
-//! The intent classifier: encoder and n-grams into one head, in candle. Blocking compute.
+//! The intent classifier: encoder and n-grams, whose votes a head adds up. Blocking compute.
+//!
+//! A sentence becomes `features`: the `encoder`'s vector and its `ngrams`. The `model` has a linear map
+//! for each, and compares with the examples; the head weighs the maps' logits so that probabilities are true, and
+//! judges what is out of scope (`calibration`). All of that comes from sentences that were held back.
 //!
 //! [`train`] makes a [`Head`] from a training set, and says how sentences that it held back came out;
 //! [`IntentClassifier`] uses it, for calls ([`Classifier`]) and for tools ([`IntentClassifier::explain`]).
 //! Never touches a socket or a clock.
 
 mod assess;
+mod batcher;
 mod calibration;
 mod embeddings;
 mod encoder;
@@ -34,6 +39,12 @@ pub enum ClassifierError {
     /// The engine failed.
     #[error("the classifier failed: {0}")]
     Engine(String),
+    /// Too many sentences wait for the encoder.
+    #[error("overloaded: {waiting} utterances wait to be classified")]
+    Overloaded {
+        /// How many.
+        waiting: usize,
+    },
     /// The sentence encoder cannot be used.
     #[error("the sentence encoder in {path} cannot be used: {why}")]
     Encoder {

@@ -9,12 +9,16 @@ use super::super::{Classifier, IntentClassifier};
 use super::*;
 
 fn tiny() -> TrainingSet {
+    TrainingSet::from_files(tiny_files()).unwrap()
+}
+
+fn tiny_files() -> Vec<TrainingFile> {
     let file = |name: &str, sentences: &[&str]| {
         let quoted: Vec<String> = sentences.iter().map(|s| format!("\"{s}\",")).collect();
         let text = format!("examples = [\n{}\n]", quoted.join("\n"));
         TrainingFile::parse(&format!("intents/{name}.toml"), &text).unwrap()
     };
-    let files = vec![
+    vec![
         file(
             "status",
             &[
@@ -67,8 +71,7 @@ fn tiny() -> TrainingSet {
                 "how old are you",
             ],
         ),
-    ];
-    TrainingSet::from_files(files).unwrap()
+    ]
 }
 
 fn trained(seed: u64) -> (Head, TrainingReport) {
@@ -185,6 +188,41 @@ fn an_explanation_names_the_nearest_examples() {
     assert_eq!(said[2].nearest[0].intent, None);
     let alone = classifier.interpret(&heard(&[("where is my parcel", 0.9)])).unwrap();
     assert_eq!(alone, first.interpretation);
+}
+
+#[test]
+fn a_new_head_takes_the_old_ones_place_in_mid_call() {
+    let classifier = IntentClassifier::new(trained(1).0, None).unwrap();
+    let list = heard(&[("sing me my parcel", 0.9)]);
+    let before = classifier.interpret(&list).unwrap();
+    let mut files = tiny_files();
+    let more = "examples = [\"sing me my parcel\", \"sing it\", \"sing the song of refunds\", \"sing\", \"a singer\"]";
+    files[1].examples.extend(TrainingFile::parse("intents/refund.toml", more).unwrap().examples);
+    let set = TrainingSet::from_files(files).unwrap();
+    let options = TrainingOptions { seed: 1, ..Default::default() };
+    let other = train(&set, None, &options, &mut |_| {}).unwrap().head;
+    // A call in progress on another thread goes on all the while.
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| (0..200).all(|_| classifier.interpret(&list).is_ok()));
+        classifier.swap(other).unwrap();
+        assert!(call.join().unwrap());
+    });
+    let after = classifier.interpret(&list).unwrap();
+    assert_ne!(before, after, "the new head answers, not the old one's cache");
+    assert_eq!(after.best().unwrap().intent.as_str(), "refund");
+    assert_eq!(classifier.fingerprint(), set.fingerprint());
+}
+
+#[test]
+fn a_head_of_other_intents_does_not_take_a_lines_place() {
+    let classifier = IntentClassifier::new(trained(1).0, None).unwrap();
+    let mut files = tiny_files();
+    files.remove(0);
+    let set = TrainingSet::from_files(files).unwrap();
+    let options = TrainingOptions { seed: 1, ..Default::default() };
+    let fewer = train(&set, None, &options, &mut |_| {}).unwrap().head;
+    assert!(matches!(classifier.swap(fewer), Err(ClassifierError::Stale { .. })));
+    assert_eq!(best(&classifier, &[("where's my order", 0.9)]), "status");
 }
 
 #[test]
