@@ -112,7 +112,12 @@ impl Bench {
         let training = TrainingSet::from_sentences(sentences, []).expect("a set of at least two intents");
         let encoder = Encoder::load(Path::new(ENCODER)).expect("a valid encoder");
         let cache = target().join("accuracy").join(set);
-        let options = TrainingOptions { seed: 1, cache: Some(cache), fine_tune: self.options.fine_tune };
+        let options = TrainingOptions {
+            seed: 1,
+            cache: Some(cache),
+            fine_tune: self.options.fine_tune,
+            ..Default::default()
+        };
         let mut shown = usize::MAX;
         let trained = train(&training, Some(&encoder), &options, &mut |progress| {
             let (what, done, total) = match progress {

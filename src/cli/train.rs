@@ -1,5 +1,6 @@
 //! `attendant train`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -16,6 +17,10 @@ pub(crate) struct TrainArgs {
     /// Train the encoder too: a little more accurate, and takes minutes to hours
     #[arg(long)]
     fine_tune: bool,
+    /// Train on what the line's own ear makes of the examples in its own voice, too: a second or so for each
+    /// that is new
+    #[arg(long)]
+    through_speech: bool,
     /// Train even where the head fits the files
     #[arg(long)]
     force: bool,
@@ -35,8 +40,18 @@ pub(crate) fn progress_parts(progress: &Progress) -> (String, u64, u64) {
     }
 }
 
+fn rehearse(config: &Config) -> anyhow::Result<BTreeMap<String, String>> {
+    let bar = show::bar(0, "hearing the examples");
+    let heard = line::rehearse(config, &mut |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    Ok(heard?)
+}
+
 pub(crate) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode> {
-    if !args.force && !args.fine_tune && !args.json && line::head_is_fresh(config)? {
+    if !args.force && !args.fine_tune && !args.through_speech && !args.json && line::head_is_fresh(config)? {
         anstream::println!(
             "The head in {} fits {}: nothing to do (--force trains anyway).",
             line::head_folder(config).display(),
@@ -45,7 +60,8 @@ pub(crate) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::SUCCESS);
     }
     let began = Instant::now();
-    let options = TrainingOptions { fine_tune: args.fine_tune, ..line::training_options(config) };
+    let heard = if args.through_speech { rehearse(config)? } else { BTreeMap::new() };
+    let options = TrainingOptions { fine_tune: args.fine_tune, heard, ..line::training_options(config) };
     let mut bars = show::TrainingBars::default();
     let trained = line::train_head(config, &options, &mut |progress| bars.show(&progress));
     bars.finish();

@@ -1,6 +1,7 @@
 //! One line, ready to answer: the flow, the ear, the classifier, the voice and the store, opened from
 //! the settings.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::engines::OneRecognizer;
 use super::head_watch::HeadWatch;
 use super::models::{ModelError, ModelSet};
+use super::rehearsal::Rehearsal;
 use super::reload::LiveFlow;
 use crate::call::{CallRecord, Prompt};
 use crate::channel::wav;
@@ -21,7 +23,8 @@ use crate::understanding::classifier::{
 };
 use crate::understanding::{TrainingFile, TrainingFileError, TrainingSet, TrainingSetError};
 use crate::voice::{
-    MAX_STRETCH, PromptVoice, PromptVoiceOptions, Recordings, VoiceError, VoiceSettings, default_synthesizer,
+    MAX_STRETCH, PromptVoice, PromptVoiceOptions, Recordings, VoiceError, VoiceName, VoiceSettings,
+    default_synthesizer,
 };
 
 /// The encoder's name in `models/manifest.toml`.
@@ -173,7 +176,7 @@ pub fn open_encoder(config: &Config) -> Result<Option<Encoder>, LineError> {
 
 /// How the line's own head is trained.
 pub fn training_options(config: &Config) -> TrainingOptions {
-    TrainingOptions { seed: TRAINING_SEED, cache: Some(head_folder(config)), fine_tune: false }
+    TrainingOptions { seed: TRAINING_SEED, cache: Some(head_folder(config)), ..Default::default() }
 }
 
 /// Trains the head from `intents/` and keeps it with its report.
@@ -191,6 +194,32 @@ pub fn train_head(
     let folder = head_folder(config);
     head.save(&folder, &report)?;
     Ok((report, folder))
+}
+
+/// What the line's ear makes of its training sentences in the line's voice, over a telephone; kept between
+/// trainings. `progress` gets how many are done, and how many there are.
+///
+/// # Errors
+/// A mistake in the files, or voice or ear cannot be used.
+pub fn rehearse(
+    config: &Config,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<BTreeMap<String, String>, LineError> {
+    let set = training_set(&read_sources(&config.path("intents"))?)?;
+    let inside = set.sentences().iter().map(|(text, _)| text.as_str());
+    let sentences: Vec<&str> = inside.chain(set.negatives().iter().map(String::as_str)).collect();
+    let file = speech_model_file(config)?;
+    let size = std::fs::metadata(&file).map_or(0, |m| m.len());
+    let ear = WhisperModel::load(&file, Settings::default())?.recognizer()?;
+    let voice =
+        default_synthesizer(&VoiceSettings { voice: voice_name(config)?, stretch: config.voice_stretch()? })?;
+    let rehearsal = Rehearsal {
+        voice: voice.as_ref(),
+        ear: &ear,
+        ear_name: format!("{} of {size} bytes", file.display()),
+        folder: head_folder(config),
+    };
+    rehearsal.heard(&sentences, &mut |done| progress(done, sentences.len()))
 }
 
 /// Whether the head fits the files and the encoder as they are now.
@@ -302,11 +331,15 @@ fn open_ear(config: &Config) -> Result<(OneRecognizer, RecognizerPool), LineErro
     Ok((Mutex::new(recognizer), RecognizerPool::new(factory, options)?))
 }
 
-fn open_voice(config: &Config, flow: &Flow) -> Result<PromptVoice, LineError> {
-    let voice = match config.get("voice") {
+fn voice_name(config: &Config) -> Result<Option<VoiceName>, LineError> {
+    Ok(match config.get("voice") {
         "auto" => None,
         name => Some(name.parse()?),
-    };
+    })
+}
+
+fn open_voice(config: &Config, flow: &Flow) -> Result<PromptVoice, LineError> {
+    let voice = voice_name(config)?;
     let stretch = config.voice_stretch()?;
     let synthesizer = default_synthesizer(&VoiceSettings { voice: voice.clone(), stretch })?;
     let slow = default_synthesizer(&VoiceSettings { voice, stretch: (stretch * SLOWER).min(MAX_STRETCH) })?;

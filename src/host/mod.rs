@@ -30,6 +30,8 @@ pub mod nlu;
 
 pub mod reload;
 
+pub mod rehearsal;
+
 pub mod session;
 
 pub mod suggest;

@@ -1,5 +1,7 @@
 //! What cross-validation shows of a training.
 
+use std::collections::BTreeSet;
+
 use crate::call::IntentName;
 use crate::understanding::TrainingSet;
 
@@ -14,6 +16,8 @@ pub(super) struct Judged {
     /// The same sentences with a slip each; empty for a large set.
     pub(super) noisy: Vec<Verdict>,
     pub(super) intents: usize,
+    /// Indices of sentences of which a recogniser heard nothing: their slips do not count as understood.
+    pub(super) unheard: BTreeSet<usize>,
 }
 
 /// One sentence's.
@@ -59,7 +63,13 @@ pub(super) fn report(set: &TrainingSet, head: &Head, judged: &Judged, folds: usi
     let right =
         |taken: &[(usize, f32)]| taken.iter().zip(labels).filter(|((t, _), label)| t == *label).count();
     let taken = best(&calibrated);
-    let misheard = best(&at(&judged.noisy.iter().filter(is_inside).collect::<Vec<_>>(), head.fusion));
+    let noisy: Vec<&Verdict> = judged.noisy.iter().filter(is_inside).collect();
+    let misheard = best(&at(&noisy, head.fusion));
+    let understood = misheard
+        .iter()
+        .zip(&noisy)
+        .filter(|((taken, _), v)| *taken == v.label && !judged.unheard.contains(&v.index))
+        .count();
     let is_out = |v: &Verdict| head.gate.out_of_scope(&v.raw.signals(head.fusion, None)) > 0.5;
     let kept = inside.iter().filter(|v| !is_out(v)).count();
     let outside: Vec<&Verdict> = judged.clean.iter().filter(|v| !is_inside(v)).collect();
@@ -74,7 +84,9 @@ pub(super) fn report(set: &TrainingSet, head: &Head, judged: &Judged, folds: usi
         judged: judged.clean.len(),
         folds,
         accuracy: share(right(&taken), inside.len()),
-        accuracy_misheard: (!misheard.is_empty()).then(|| share(right(&misheard), inside.len())),
+        accuracy_misheard: (!misheard.is_empty()).then(|| share(understood, noisy.len())),
+        through_speech: false,
+        unheard: judged.unheard.len(),
         intents: by_intent(set.intents(), labels, &taken),
         confusions: confusions(set, &inside, &taken),
         view_weights: (head.fusion.dense, head.fusion.grams),

@@ -31,6 +31,12 @@ pub struct TrainingReport {
     /// The same for the sentences with one slip each, as a recogniser makes them, 0 to 1; `None` for a
     /// large set, which is trained without slips.
     pub accuracy_misheard: Option<f32>,
+    /// Whether the slips are what the line's own ear made of the sentences.
+    #[serde(default)]
+    pub through_speech: bool,
+    /// Sentences of which it heard nothing; they count as not understood.
+    #[serde(default)]
+    pub unheard: usize,
     /// The same, intent by intent.
     pub intents: Vec<IntentReport>,
     /// Sentences that were taken for another intent, most confident first.
@@ -111,6 +117,9 @@ impl fmt::Display for TrainingReport {
             self.folds
         )?;
         match self.accuracy_misheard {
+            Some(heard) if self.through_speech => {
+                writeln!(f, ", from audio {:.1} % ({} not heard)", heard * 100.0, self.unheard)?;
+            }
             Some(misheard) => writeln!(f, ", misheard {:.1} %", misheard * 100.0)?,
             None => writeln!(f)?,
         }
