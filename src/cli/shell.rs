@@ -135,14 +135,14 @@ pub(crate) fn suggest(config: &Config, args: &SuggestArgs) -> anyhow::Result<Exi
     let groups: Vec<Group> = groups?.into_iter().filter(|g| g.times >= args.min).collect();
     let mut accepted: Vec<(IntentName, String)> = Vec::new();
     for choice in &args.accept {
-        accepted.extend(chosen(choice, &groups, classifier.head().intents())?);
+        accepted.extend(chosen(choice, &groups, &classifier.intents())?);
     }
     let asks = std::io::stdin().is_terminal() && !args.json && args.accept.is_empty();
     if !args.json {
         for (n, group) in groups.iter().enumerate() {
             print(n + 1, group);
             if asks {
-                match ask(group, classifier.head().intents())? {
+                match ask(group, &classifier.intents())? {
                     Some(more) => accepted.extend(more),
                     None => break,
                 }

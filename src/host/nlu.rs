@@ -79,7 +79,7 @@ pub fn judge(
     bundle: &Bundle,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Judgement>, ClassifierError> {
-    let known = classifier.head().intents();
+    let known = classifier.intents();
     if let Some(unknown) = bundle.intents.keys().find(|i| i.as_str() != OUT_OF_SCOPE && !known.contains(i)) {
         let names: Vec<&str> = known.iter().map(IntentName::as_str).collect();
         return Err(ClassifierError::Engine(format!(
