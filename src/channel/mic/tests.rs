@@ -75,8 +75,18 @@ fn child_with_files() {
     let Some(folder) = child_folder() else { return };
     // 4,000 in every sample of every channel, whatever the format turns out to be: two bytes each.
     std::fs::write(folder.join("hum.raw"), 4_000_i16.to_le_bytes().repeat(2_000_000)).expect("a file");
+    // Such a device keeps no time: on a busy machine it overruns, and what was played is lost, now and then
+    // all of it. What is to be shown is that sound gets through, so it is tried again.
+    let said = (0..TRIES).map(|_| said_and_heard(&folder)).find(|loud| *loud >= 3_200);
+    assert!(said.is_some(), "nothing got through in {TRIES} tries");
+}
+
+/// Tries to get sound through a device that keeps no time.
+const TRIES: usize = 8;
+
+/// Hears the hum, and plays four seconds; the samples of them that reached the device.
+fn said_and_heard(folder: &std::path::Path) -> usize {
     let channel = MicChannel::open(&MicOptions::default()).expect("the files are devices");
-    // Such a device keeps no time: on a busy machine it overruns, and some of what was played is lost.
     channel.play(&[7_000; 64_000]);
     let mut heard = 0;
     while heard < 20 {
@@ -93,8 +103,7 @@ fn child_with_files() {
     assert_eq!(channel.played(), 64_000);
     drop(channel);
     let said = std::fs::read(folder.join("said.raw")).expect("something was said");
-    let loud = said.as_chunks().0.iter().filter(|s| i16::from_le_bytes(**s) == 7_000).count();
-    assert!(loud >= 3_200, "{loud} samples of {}", said.len() / 2);
+    said.as_chunks().0.iter().filter(|s| i16::from_le_bytes(**s) == 7_000).count()
 }
 
 #[test]
