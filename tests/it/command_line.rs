@@ -83,7 +83,9 @@ fn an_intent_file_with_a_mistake_names_file_line_and_what_was_expected() {
         );
     });
     assert!(
-        error.contains("order_status.toml:") && error.contains("expected one of order_number"),
+        error.contains("order_status.toml:")
+            && error.contains("expected one of")
+            && error.contains("order_number,"),
         "{error}"
     );
     let error = refused(SCRIPT, |f| {
