@@ -30,7 +30,7 @@ impl Default for Guards {
         Guards {
             min_level_dbfs: -60.0,
             max_no_speech: 0.6,
-            min_confidence: 0.45,
+            min_confidence: 0.6,
             base_words: 2.0,
             max_words_per_s: 7.0,
         }
