@@ -5,6 +5,8 @@ pub mod call;
 
 pub mod audio;
 
+pub mod wire;
+
 pub mod speech;
 
 pub mod understanding;

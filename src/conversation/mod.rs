@@ -31,10 +31,10 @@ use jiff::civil::DateTime;
 pub use timers::TimerReason;
 use timers::{Timers, Waiting};
 
-use crate::audio::{DtmfDetector, Frame};
+use crate::audio::{DtmfDetector, Frame, KeyMerger, KeyWay};
 use crate::call::{
-    Action, Ani, CallId, CallTime, Dnis, Event, Expect, Fault, Handoff, HangupCause, LookUpRecord, Note,
-    Prompt, Query, RequestId, Row, TurnRecord,
+    Action, Ani, CallId, CallTime, Dnis, Dtmf, Event, Expect, Fault, Handoff, HangupCause, LookUpRecord,
+    Note, Prompt, Query, RequestId, Row, TurnRecord,
 };
 use crate::dialogue::{Arrival, Dialogue, Flow, Input, Move, Question};
 use crate::speech::{Endpointer, Timeouts, Voice, VoiceDetector};
@@ -55,6 +55,7 @@ pub struct Conversation {
     dialogue: Dialogue,
     detector: VoiceDetector,
     tones: DtmfDetector,
+    presses: KeyMerger,
     endpointer: Endpointer,
     now: CallTime,
     last_id: u32,
@@ -98,6 +99,7 @@ impl Conversation {
             dialogue: Dialogue::new(Arc::clone(&flow)),
             detector: VoiceDetector::new(),
             tones: DtmfDetector::new(),
+            presses: KeyMerger::default(),
             endpointer: Endpointer::new(timeouts),
             now: CallTime::ZERO,
             last_id: 0,
@@ -157,7 +159,8 @@ impl Conversation {
     /// Takes 20 ms of the caller's sound.
     pub fn handle_audio(&mut self, now: CallTime, frame: &Frame) {
         if let Some(key) = self.tones.handle_frame(frame) {
-            self.handle_event(now, Event::Key(key));
+            self.now = now;
+            self.pressed(key, KeyWay::Tone);
         }
         let mut voice = self.detector.handle_frame(frame);
         if self.tones.is_tone_active() {
@@ -185,7 +188,7 @@ impl Conversation {
         }
         match event {
             Event::CallArrived { id, ani, dnis } => self.arrived(id, ani, dnis),
-            Event::Key(key) => self.key(key),
+            Event::Key(key) => self.pressed(key, KeyWay::Event),
             Event::Recognized { id, recognition } => self.recognized(id, recognition),
             Event::RecognitionFailed { id, fault } => self.recognition_failed(id, fault),
             Event::Interpreted { id, interpretation } => self.interpreted(id, Some(interpretation)),
@@ -224,6 +227,13 @@ impl Conversation {
         }
         let turn = self.endpointer.poll_timeout().map(|(at, _)| (at, TimerReason::Turn));
         [turn, self.timers.next()].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// A key by one of its ways; a press counts once.
+    fn pressed(&mut self, key: Dtmf, way: KeyWay) {
+        if !self.ended && self.presses.is_new(self.now, key, way) {
+            self.key(key);
+        }
     }
 
     fn arrived(&mut self, id: CallId, ani: Option<Ani>, dnis: Option<Dnis>) {

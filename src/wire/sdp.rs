@@ -1,0 +1,384 @@
+//! Offers and answers in SDP (RFC 3264, RFC 8866): which codec, where the sound goes, which way.
+
+use core::net::{IpAddr, SocketAddr};
+
+use sdp_types::{Media, Session};
+
+/// A codec that the line speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Codec {
+    /// G.711 µ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+    /// G.722 at 64 kbit/s.
+    G722,
+    /// Opus, mono.
+    Opus,
+}
+
+impl Codec {
+    /// All, as the line offers them.
+    pub const ALL: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
+
+    /// Name and clock as in `a=rtpmap`.
+    pub fn rtpmap(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU/8000",
+            Codec::Pcma => "PCMA/8000",
+            // G.722 samples at 16 kHz; its clock of 8 kHz is a historical mistake (RFC 3551, section 4.5.2).
+            Codec::G722 => "G722/8000",
+            Codec::Opus => "opus/48000/2",
+        }
+    }
+
+    /// The clock of its RTP timestamps, in Hz.
+    pub fn clock_hz(self) -> u32 {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
+            Codec::Opus => 48_000,
+        }
+    }
+
+    /// The type that the line offers it as: RFC 3551's, or a dynamic one.
+    pub fn payload_type(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0,
+            Codec::Pcma => 8,
+            Codec::G722 => 9,
+            Codec::Opus => 96,
+        }
+    }
+
+    /// The codec of that name, as settings and SDP spell it.
+    pub fn from_name(name: &str) -> Option<Codec> {
+        Codec::ALL.into_iter().find(|codec| {
+            codec.rtpmap().split('/').next().is_some_and(|n| n.eq_ignore_ascii_case(name.trim()))
+        })
+    }
+
+    fn of_payload_type(payload_type: u8) -> Option<Codec> {
+        [Codec::Pcmu, Codec::Pcma, Codec::G722].into_iter().find(|c| c.payload_type() == payload_type)
+    }
+}
+
+/// The type that the line offers telephone-events as.
+const EVENTS: u8 = 101;
+
+/// Which way the sound goes, as the peer says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Both.
+    #[default]
+    SendRecv,
+    /// The peer only sends.
+    SendOnly,
+    /// The peer only listens.
+    RecvOnly,
+    /// Neither.
+    Inactive,
+}
+
+impl Direction {
+    fn parse(attribute: &str) -> Option<Direction> {
+        Some(match attribute {
+            "sendrecv" => Direction::SendRecv,
+            "sendonly" => Direction::SendOnly,
+            "recvonly" => Direction::RecvOnly,
+            "inactive" => Direction::Inactive,
+            _ => return None,
+        })
+    }
+
+    /// The answer to an offered direction (RFC 3264, section 6.1), as an attribute.
+    fn answered(self) -> &'static str {
+        match self {
+            Direction::SendRecv => "sendrecv",
+            Direction::SendOnly => "recvonly",
+            Direction::RecvOnly => "sendonly",
+            Direction::Inactive => "inactive",
+        }
+    }
+
+    /// Whether the peer's sound can come: on hold it does not.
+    pub fn peer_sends(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
+    }
+
+    /// Whether the peer listens.
+    pub fn peer_listens(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
+    }
+}
+
+/// A key and its tag from `a=crypto` (SDES, RFC 4568).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Crypto {
+    /// Names the line among several.
+    pub tag: String,
+    /// The suite's name.
+    pub suite: String,
+    /// Master key and salt, base64.
+    pub key: String,
+}
+
+impl core::fmt::Debug for Crypto {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Crypto").field("tag", &self.tag).field("suite", &self.suite).finish_non_exhaustive()
+    }
+}
+
+/// The suite that every implementation has to have (RFC 4568, section 6.2.1).
+pub const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
+
+/// Why a description cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SdpError {
+    /// Not SDP.
+    #[error("the description is not SDP")]
+    Malformed,
+    /// No stream of sound over RTP, or none with an address.
+    #[error("the description has no audio over RTP with an address")]
+    NoAudio,
+    /// No codec in common.
+    #[error("the description has no codec that the line speaks")]
+    NoCodec,
+}
+
+/// What a peer describes, reduced to what the line uses of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Where the peer wants the sound.
+    pub rtp: SocketAddr,
+    /// Where it wants reports; `None` where they share the port.
+    pub rtcp: Option<SocketAddr>,
+    /// Which way.
+    pub direction: Direction,
+    /// Codecs in the peer's order, with the peer's payload types.
+    pub codecs: Vec<(Codec, u8)>,
+    /// Payload types of telephone-events, with their clocks.
+    pub events: Vec<(u8, u32)>,
+    /// Whether RTP is to be encrypted (`RTP/SAVP`), and the keys offered.
+    pub secure: bool,
+    /// The keys offered for it.
+    pub crypto: Vec<Crypto>,
+    /// The media lines as offered, so that the answer can mirror them: medium, protocol, formats, and whether it
+    /// is the one that is used.
+    lines: Vec<(String, String, String, bool)>,
+}
+
+/// What was agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// The codec.
+    pub codec: Codec,
+    /// Its payload type.
+    pub payload_type: u8,
+    /// The payload type of telephone-events, where the peer knows them.
+    pub events: Option<u8>,
+    /// Where the peer wants the sound.
+    pub rtp: SocketAddr,
+    /// Where it wants reports; `None` where they share the port.
+    pub rtcp: Option<SocketAddr>,
+    /// Which way.
+    pub direction: Direction,
+    /// Key material of the peer's, where the sound is encrypted.
+    pub crypto: Option<Crypto>,
+}
+
+impl Offer {
+    /// Reads a description.
+    ///
+    /// # Errors
+    /// It is no SDP, or holds no audio stream over RTP with an address.
+    pub fn parse(body: &[u8]) -> Result<Offer, SdpError> {
+        let session = Session::parse(body).map_err(|_| SdpError::Malformed)?;
+        let used = session
+            .medias
+            .iter()
+            .position(|m| m.media.to_string() == "audio" && m.port != 0 && is_rtp(&m.proto.to_string()))
+            .ok_or(SdpError::NoAudio)?;
+        let media = &session.medias[used];
+        let rtp = SocketAddr::new(address(&session, media).ok_or(SdpError::NoAudio)?, media.port);
+        let attributes = named(&media.attributes);
+        let direction = (attributes.iter())
+            .find_map(|(name, _)| Direction::parse(name))
+            .or_else(|| named(&session.attributes).iter().find_map(|(name, _)| Direction::parse(name)))
+            .unwrap_or_default();
+        // Hold, the way of RFC 2543: an address of nowhere.
+        let direction = if rtp.ip().is_unspecified() { Direction::Inactive } else { direction };
+        let (codecs, events) = formats(media, &attributes);
+        let lines = session.medias.iter().enumerate();
+        Ok(Offer {
+            rtp,
+            rtcp: rtcp(rtp, &attributes),
+            direction,
+            codecs,
+            events,
+            secure: media.proto.to_string().contains("SAVP"),
+            crypto: attributes.iter().filter(|(n, _)| n == "crypto").filter_map(|(_, v)| crypto(v)).collect(),
+            lines: lines
+                .map(|(n, m)| (m.media.to_string(), m.proto.to_string(), m.fmt.clone(), n == used))
+                .collect(),
+        })
+    }
+
+    /// Chooses: the first codec in the peer's order that is among `ours` (RFC 3264, section 6.1).
+    ///
+    /// # Errors
+    /// There is none in common.
+    pub fn agree(&self, ours: &[Codec]) -> Result<Agreed, SdpError> {
+        let &(codec, payload_type) =
+            self.codecs.iter().find(|(codec, _)| ours.contains(codec)).ok_or(SdpError::NoCodec)?;
+        let crypto = self.crypto.iter().find(|c| c.suite == SUITE).cloned();
+        if self.secure && crypto.is_none() {
+            return Err(SdpError::NoCodec);
+        }
+        let clock = |clock: u32| self.events.iter().find(|(_, hz)| *hz == clock).map(|(pt, _)| *pt);
+        Ok(Agreed {
+            codec,
+            payload_type,
+            events: clock(codec.clock_hz()).or_else(|| clock(8_000)),
+            rtp: self.rtp,
+            rtcp: self.rtcp,
+            direction: self.direction,
+            crypto: if self.secure { crypto } else { None },
+        })
+    }
+
+    /// The answer: every line of the offer is mirrored, all but one of them with port 0.
+    pub fn answer(&self, agreed: &Agreed, ours: &Ours<'_>) -> String {
+        let mut text = ours.session();
+        for (medium, protocol, formats, used) in &self.lines {
+            if !used {
+                let first = formats.split(' ').next().unwrap_or("0");
+                text.push_str(&format!("m={medium} 0 {protocol} {first}\r\n"));
+                continue;
+            }
+            let events = agreed.events.map(|pt| format!(" {pt}")).unwrap_or_default();
+            text.push_str(&format!(
+                "m=audio {} {protocol} {}{events}\r\n",
+                ours.rtp.port(),
+                agreed.payload_type
+            ));
+            text.push_str(&format!("a=rtpmap:{} {}\r\n", agreed.payload_type, agreed.codec.rtpmap()));
+            if let Some(pt) = agreed.events {
+                let hz = self.events.iter().find(|(p, _)| *p == pt).map_or(8_000, |(_, hz)| *hz);
+                text.push_str(&format!("a=rtpmap:{pt} telephone-event/{hz}\r\na=fmtp:{pt} 0-15\r\n"));
+            }
+            if let (Some(theirs), Some(key)) = (&agreed.crypto, ours.key) {
+                text.push_str(&format!("a=crypto:{} {SUITE} inline:{key}\r\n", theirs.tag));
+            }
+            text.push_str("a=ptime:20\r\n");
+            if agreed.rtcp.is_none() {
+                text.push_str("a=rtcp-mux\r\n");
+            }
+            text.push_str(&format!("a={}\r\n", agreed.direction.answered()));
+        }
+        text
+    }
+}
+
+/// The line's side of a description.
+#[derive(Clone, Copy, Debug)]
+pub struct Ours<'a> {
+    /// Where the line wants the sound.
+    pub rtp: SocketAddr,
+    /// Names the session; the same for its whole length.
+    pub session: u64,
+    /// Counts its descriptions.
+    pub version: u64,
+    /// The line's master key and salt for SRTP, base64.
+    pub key: Option<&'a str>,
+}
+
+impl Ours<'_> {
+    fn session(&self) -> String {
+        let (ip, kind) = (self.rtp.ip(), if self.rtp.is_ipv4() { "IP4" } else { "IP6" });
+        format!(
+            "v=0\r\no=attendant {} {} IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\n",
+            self.session, self.version
+        )
+    }
+
+    /// A description of the line's own, for calls that it makes and for INVITEs that bring none.
+    pub fn offer(&self, codecs: &[Codec]) -> String {
+        let types: Vec<String> =
+            codecs.iter().map(|c| c.payload_type().to_string()).chain([EVENTS.to_string()]).collect();
+        let mut text = self.session();
+        text.push_str(&format!("m=audio {} RTP/AVP {}\r\n", self.rtp.port(), types.join(" ")));
+        for codec in codecs {
+            text.push_str(&format!("a=rtpmap:{} {}\r\n", codec.payload_type(), codec.rtpmap()));
+        }
+        text.push_str(&format!("a=rtpmap:{EVENTS} telephone-event/8000\r\na=fmtp:{EVENTS} 0-15\r\n"));
+        text.push_str("a=ptime:20\r\na=sendrecv\r\n");
+        text
+    }
+}
+
+fn is_rtp(protocol: &str) -> bool {
+    // DTLS-SRTP (UDP/TLS/…) is not for telephones on trunks, and would need keys that nobody gives here.
+    matches!(protocol, "RTP/AVP" | "RTP/AVPF" | "RTP/SAVP" | "RTP/SAVPF")
+}
+
+fn address(session: &Session, media: &Media) -> Option<IpAddr> {
+    let connection = media.connections.first().or(session.connection.as_ref())?;
+    let ip: IpAddr = connection.connection_address.split('/').next()?.parse().ok()?;
+    (!ip.is_multicast()).then_some(ip)
+}
+
+/// Attributes as written: name and value.
+fn named(attributes: &[sdp_types::Attribute]) -> Vec<(String, String)> {
+    let text = |value: &Option<String>| value.as_deref().unwrap_or_default().trim().to_owned();
+    attributes.iter().map(|a| (a.attribute.clone(), text(&a.value))).collect()
+}
+
+type Formats = (Vec<(Codec, u8)>, Vec<(u8, u32)>);
+
+fn formats(media: &Media, attributes: &[(String, String)]) -> Formats {
+    let (mut codecs, mut events) = (Vec::new(), Vec::new());
+    for payload_type in media.fmt.split_ascii_whitespace().filter_map(|f| f.parse::<u8>().ok()) {
+        if payload_type > 127 {
+            continue;
+        }
+        let mapped = attributes.iter().filter(|(name, _)| name == "rtpmap").find_map(|(_, value)| {
+            let (pt, name) = value.split_once(' ')?;
+            (pt.parse() == Ok(payload_type)).then(|| name.trim().to_owned())
+        });
+        let Some(mapped) = mapped else {
+            codecs.extend(Codec::of_payload_type(payload_type).map(|codec| (codec, payload_type)));
+            continue;
+        };
+        let mut parts = mapped.split('/');
+        let (name, clock) = (parts.next().unwrap_or_default(), parts.next().and_then(|c| c.parse().ok()));
+        if name.eq_ignore_ascii_case("telephone-event") {
+            events.push((payload_type, clock.unwrap_or(8_000)));
+        } else if let Some(codec) = Codec::from_name(name).filter(|c| Some(c.clock_hz()) == clock) {
+            codecs.push((codec, payload_type));
+        }
+    }
+    (codecs, events)
+}
+
+fn rtcp(rtp: SocketAddr, attributes: &[(String, String)]) -> Option<SocketAddr> {
+    if attributes.iter().any(|(name, _)| name == "rtcp-mux") {
+        return None;
+    }
+    let stated = attributes.iter().find(|(name, _)| name == "rtcp").map(|(_, value)| value.as_str());
+    let mut parts = stated.unwrap_or_default().split_ascii_whitespace();
+    let port = parts.next().and_then(|p| p.parse().ok()).unwrap_or_else(|| rtp.port().saturating_add(1));
+    let ip = parts.nth(2).and_then(|ip| ip.parse().ok()).unwrap_or_else(|| rtp.ip());
+    Some(SocketAddr::new(ip, port))
+}
+
+fn crypto(value: &str) -> Option<Crypto> {
+    let mut parts = value.split_ascii_whitespace();
+    let (tag, suite) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    let key = parts.next()?.strip_prefix("inline:")?.split('|').next()?.to_owned();
+    // Session parameters would change how packets are made: such a line is passed over.
+    parts.next().is_none().then_some(Crypto { tag, suite, key })
+}
+
+#[cfg(test)]
+#[path = "sdp_tests.rs"]
+mod tests;
