@@ -125,7 +125,7 @@ impl Reception {
         let received_now = self.received.wrapping_sub(self.reported.1);
         self.reported = (expected, self.received);
         let lost_now = expected_now.saturating_sub(received_now);
-        let fraction = if expected_now == 0 { 0 } else { (lost_now * 256 / expected_now).min(255) };
+        let fraction = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255);
         let lost = self.lost().clamp(-0x80_0000, 0x7f_ffff).cast_unsigned() & 0xff_ffff;
         let mut block = [0; 24];
         block[0..4].copy_from_slice(&self.ssrc.to_be_bytes());

@@ -196,7 +196,7 @@ impl Offer {
         let used = session
             .medias
             .iter()
-            .position(|m| m.media.to_string() == "audio" && m.port != 0 && is_rtp(&m.proto.to_string()))
+            .position(|m| m.media == sdp_types::MediaType::Audio && m.port != 0 && is_rtp(&m.proto.to_string()))
             .ok_or(SdpError::NoAudio)?;
         let media = &session.medias[used];
         let rtp = SocketAddr::new(address(&session, media).ok_or(SdpError::NoAudio)?, media.port);

@@ -57,7 +57,7 @@ fn hold_is_read_in_all_its_spellings() {
     assert_eq!(offer(&format!("{PLAIN}a=inactive\r\n")).direction, Direction::Inactive);
     assert!(!offer(&format!("{PLAIN}a=sendonly\r\n")).direction.peer_listens());
     assert_eq!(
-        offer(&format!("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n")).direction,
+        offer("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n").direction,
         Direction::Inactive
     );
 }

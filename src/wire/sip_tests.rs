@@ -24,7 +24,7 @@ fn changed(from: &str, to: &str) -> String {
 fn refused(text: &str) -> (&'static str, Option<String>) {
     match screen(text.as_bytes()) {
         Verdict::Refuse { why, answer } => (why, answer.map(|a| String::from_utf8(a).expect("text"))),
-        other => panic!("{other:?} for {text}"),
+        other @ (Verdict::Pass(_) | Verdict::KeepAlive { .. }) => panic!("{other:?} for {text}"),
     }
 }
 
