@@ -196,7 +196,7 @@ impl Offer {
         let used = session
             .medias
             .iter()
-            .position(|m| m.media == sdp_types::MediaType::Audio && m.port != 0 && is_rtp(&m.proto.to_string()))
+            .position(|m| m.media == "audio" && m.port != 0 && is_rtp(&m.proto))
             .ok_or(SdpError::NoAudio)?;
         let media = &session.medias[used];
         let rtp = SocketAddr::new(address(&session, media).ok_or(SdpError::NoAudio)?, media.port);
@@ -215,11 +215,9 @@ impl Offer {
             direction,
             codecs,
             events,
-            secure: media.proto.to_string().contains("SAVP"),
+            secure: media.proto.contains("SAVP"),
             crypto: attributes.iter().filter(|(n, _)| n == "crypto").filter_map(|(_, v)| crypto(v)).collect(),
-            lines: lines
-                .map(|(n, m)| (m.media.to_string(), m.proto.to_string(), m.fmt.clone(), n == used))
-                .collect(),
+            lines: lines.map(|(n, m)| (m.media.clone(), m.proto.clone(), m.fmt.clone(), n == used)).collect(),
         })
     }
 

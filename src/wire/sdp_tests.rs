@@ -56,10 +56,7 @@ fn dynamic_types_are_the_peers_and_clocks_have_to_fit() {
 fn hold_is_read_in_all_its_spellings() {
     assert_eq!(offer(&format!("{PLAIN}a=inactive\r\n")).direction, Direction::Inactive);
     assert!(!offer(&format!("{PLAIN}a=sendonly\r\n")).direction.peer_listens());
-    assert_eq!(
-        offer("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n").direction,
-        Direction::Inactive
-    );
+    assert_eq!(offer("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n").direction, Direction::Inactive);
 }
 
 #[test]
