@@ -5,8 +5,9 @@ set -euo pipefail
 
 build=(g++ cmake make pkg-config libasound2-dev python3 python3-pip)
 run=(libflite1 espeak-ng espeak-ng-data)
-# A synthesiser that the models never heard in training: the audio suite's held-out callers.
-check=(festival festvox-kdlpc16k)
+# A synthesiser that the models never heard in training: the audio suite's held-out callers. And another detector
+# of keypad tones, which the bench compares ours with.
+check=(festival festvox-kdlpc16k libspandsp2)
 # All that the ear is trained with.
 train=(flite libespeak-ng1 festvox-kallpc16k festvox-us-slt-hts python3-venv)
 
@@ -39,6 +40,7 @@ present() {
     python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     libflite1) ldconfig -p 2>/dev/null | grep -q 'libflite\.so\.1' ;;
+    libspandsp2) ldconfig -p 2>/dev/null | grep -q 'libspandsp\.so\.2' ;;
     espeak-ng-data) command -v espeak-ng >/dev/null && espeak-ng --voices=en >/dev/null 2>&1 ;;
     libespeak-ng1) ldconfig -p 2>/dev/null | grep -q 'libespeak-ng\.so\.1' ;;
     festvox-kallpc16k) voice kal_diphone ;;

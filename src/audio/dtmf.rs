@@ -1,10 +1,10 @@
 //! Keypad tones: making them, and finding them in a caller's audio.
 //!
-//! The detector is built towards ITU-T Q.24's table A.1 (the operating ranges of the administrations;
-//! where they differ, AT&T's). It measures instead of guessing: the two frequencies from how their
-//! phases turn between windows, the length from where the envelope passes half its height.
+//! The detector meets ITU-T Q.24's table A.1 (the operating ranges of the administrations; where they
+//! differ, AT&T's): `tests/it/keypad.rs` holds it to that, `cargo bench --bench dtmf` compares it. It
+//! measures instead of guessing: the two frequencies from how their phases turn between windows, the
+//! length from where the envelope passes half its height.
 
-use std::collections::VecDeque;
 use std::f32::consts::{PI, TAU};
 use std::time::Duration;
 
@@ -52,9 +52,10 @@ const HOP: usize = 80;
 /// Windows that are remembered: 60 ms.
 const MEMORY: usize = 12;
 
-/// Accepted deviation from the nominal frequency: halfway between 1.5 %, which Q.24 wants accepted,
-/// and 3.5 %, which it wants refused.
-const MAX_DEVIATION: f32 = 0.025;
+/// Accepted deviation from the nominal frequency: a little more than the 1.8 % that Japan and Brazil want
+/// accepted (Q.24's others say 1.5), and well below the 3 to 3.5 % that are to be refused. At 2.5 %, 87
+/// minutes of speech pressed one key; at 1.9 %, three hours none.
+const MAX_DEVIATION: f32 = 0.019;
 
 /// Lowest level of a single tone, in dBm0: between the −25 that Q.24 wants accepted and the −55 that
 /// it wants refused.
@@ -63,9 +64,9 @@ const MIN_LEVEL_DBM0: f32 = -40.0;
 /// High tone over low tone, in dB: Q.24 wants −8 to +4 accepted; two more at either end, for noise.
 const TWIST_DB: std::ops::RangeInclusive<f32> = -10.0..=6.0;
 
-/// Least share of a full window's power that the two tones must have. 15 dB of noise leave 0.97; at
-/// 0.85, 80 minutes of speech pressed one key, at 0.9 none (`tests/hearing.rs`).
-const MIN_PURITY: f32 = 0.9;
+/// Least share of a full window's power that the two tones must have. 15 dB of noise leave 0.97, 9 dB
+/// 0.89; at 0.85, three hours of speech pressed two keys, at 0.88 and 10 dB too loud two, at 0.89 none.
+const MIN_PURITY: f32 = 0.89;
 
 /// Windows at half height or more that make a key: above 30 ms. Q.24 wants 40 ms accepted and 23 ms
 /// refused, which give eight and five.
@@ -89,21 +90,22 @@ const RELEASE_WINDOWS: u8 = 5;
 /// A held key's envelope may fall to this share of its height.
 const HOLD_SHARE: f32 = 0.35;
 
-/// Finds keypad tones in a stream of frames. One a call; see [`DtmfDetector::handle_frame`].
+/// Finds keypad tones in a stream of frames. One a call; see [`DtmfDetector::handle_frame`], which
+/// allocates nothing.
 pub struct DtmfDetector {
     /// Hann-windowed cosines and sines of the eight frequencies, sample by sample.
-    bank: Vec<[f32; 16]>,
-    hann: Vec<f32>,
+    bank: Box<[[f32; 16]; WINDOW]>,
+    hann: [f32; WINDOW],
     /// Sum of the window, and of its squares.
     window_sum: f32,
     window_power: f32,
-    /// The last `WINDOW` samples, high-passed.
-    recent: VecDeque<f32>,
+    /// The last samples, high-passed.
+    recent: [f32; WINDOW],
     high_pass: (f32, f32),
     /// The eight spectral lines of the window before, for their phases.
     lines_before: [Line; 8],
     /// Latest last.
-    looks: VecDeque<Look>,
+    looks: [Look; MEMORY],
     held: Option<Held>,
 }
 
@@ -114,10 +116,25 @@ type Line = (f32, f32);
 #[derive(Clone, Copy, Debug, Default)]
 struct Look {
     place: Option<usize>,
+    /// Of the two lines. A tone beside its nominal frequency has more: see [`hann_response`].
     amplitudes: [f32; 2],
     /// How far the phases turned beyond the nominal since the window before, as complex products.
     turns: [Line; 2],
-    pure: bool,
+    /// Of the whole window, in the scale of the amplitudes' squares.
+    power: f32,
+}
+
+impl Look {
+    /// The two tones' share of the window's power, where they are `off_hz` from the nominal.
+    fn purity(&self, off_hz: [f32; 2]) -> f32 {
+        let tone = |i: usize| (self.amplitudes[i] / hann_response(off_hz[i])).powi(2) / 2.0;
+        (tone(0) + tone(1)) / self.power.max(f32::MIN_POSITIVE)
+    }
+
+    /// Whether both tones have at least `share` of `height`.
+    fn reaches(&self, share: f32, height: &[f32; 2]) -> bool {
+        self.amplitudes.iter().zip(height).all(|(amplitude, height)| *amplitude >= share * height)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,25 +153,23 @@ impl Default for DtmfDetector {
 impl DtmfDetector {
     /// A detector that has heard nothing yet.
     pub fn new() -> DtmfDetector {
-        let hann: Vec<f32> =
-            (0..WINDOW).map(|i| 0.5 - 0.5 * (TAU * (i as f32 + 0.5) / WINDOW as f32).cos()).collect();
-        let bank = (0..WINDOW)
-            .map(|i| {
-                std::array::from_fn(|k| {
-                    let angle = TAU * nominal_hz(k / 2) * i as f32 / RATE_HZ as f32;
-                    hann[i] * if k % 2 == 0 { angle.cos() } else { -angle.sin() }
-                })
+        let hann: [f32; WINDOW] =
+            std::array::from_fn(|i| 0.5 - 0.5 * (TAU * (i as f32 + 0.5) / WINDOW as f32).cos());
+        let bank = std::array::from_fn(|i| {
+            std::array::from_fn(|k| {
+                let angle = TAU * nominal_hz(k / 2) * i as f32 / RATE_HZ as f32;
+                hann[i] * if k % 2 == 0 { angle.cos() } else { -angle.sin() }
             })
-            .collect();
+        });
         DtmfDetector {
-            bank,
+            bank: Box::new(bank),
             window_sum: hann.iter().sum(),
             window_power: hann.iter().map(|h| h * h).sum(),
             hann,
-            recent: VecDeque::from(vec![0.0; WINDOW]),
+            recent: [0.0; WINDOW],
             high_pass: (0.0, 0.0),
             lines_before: [(0.0, 0.0); 8],
-            looks: VecDeque::from(vec![Look::default(); MEMORY]),
+            looks: [Look::default(); MEMORY],
             held: None,
         }
     }
@@ -162,8 +177,10 @@ impl DtmfDetector {
     /// Whether a key's tones sound, or seem to begin: such a frame is no speech. Turns true about
     /// 15 ms after a tone's start, before [`handle_frame`](Self::handle_frame) can be sure of it.
     pub fn is_tone_active(&self) -> bool {
-        let last: Vec<&Look> = self.looks.iter().rev().take(2).collect();
-        self.held.is_some() || last.iter().all(|look| look.pure && look.place == last[0].place)
+        let [.., before, last] = &self.looks;
+        let seems = |look: &Look| look.purity(look.turns.map(deviation_hz)) >= MIN_PURITY;
+        self.held.is_some()
+            || (last.place == before.place && last.place.is_some() && seems(last) && seems(before))
     }
 
     /// The next 20 ms. Gives each press of a key once, 30 to 60 ms after its start: as soon as the tone
@@ -174,8 +191,8 @@ impl DtmfDetector {
         for hop in frame.samples().chunks_exact(HOP) {
             self.take(hop);
             let look = self.look();
-            self.looks.pop_front();
-            self.looks.push_back(look);
+            self.looks.rotate_left(1);
+            self.looks[MEMORY - 1] = look;
             self.follow_held(look);
             heard = heard.or(self.new_key());
         }
@@ -186,44 +203,42 @@ impl DtmfDetector {
     /// against their purity. A first-order high-pass at 100 Hz costs the lowest tone 0.1 dB.
     fn take(&mut self, samples: &[i16]) {
         const POLE: f32 = 0.961;
-        for &sample in samples {
+        self.recent.copy_within(HOP.., 0);
+        for (recent, &sample) in self.recent[WINDOW - HOP..].iter_mut().zip(samples) {
             let x = f32::from(sample);
             let y = x - self.high_pass.0 + POLE * self.high_pass.1;
             self.high_pass = (x, y);
-            self.recent.pop_front();
-            self.recent.push_back(y);
+            *recent = y;
         }
     }
 
     fn look(&mut self) -> Look {
         let (lines, power) = self.analyse();
         let before = std::mem::replace(&mut self.lines_before, lines);
-        let floor = sine_amplitude(MIN_LEVEL_DBM0);
         let strongest = |from: usize| {
             (from..from + 4).max_by(|&a, &b| magnitude(lines[a]).total_cmp(&magnitude(lines[b])))
         };
         let (Some(row), Some(column)) = (strongest(0), strongest(4)) else { return Look::default() };
-        let turns = [row, column].map(|k| turn(lines[k], before[k], nominal_hz(k)));
-        let amplitudes: [f32; 2] = std::array::from_fn(|i| {
-            let k = [row, column][i];
-            2.0 * magnitude(lines[k]) / self.window_sum / hann_response(deviation_hz(turns[i]))
-        });
-        if amplitudes.iter().any(|&amplitude| amplitude < floor) {
+        let pair = [row, column];
+        let amplitudes = pair.map(|k| 2.0 * magnitude(lines[k]) / self.window_sum);
+        if amplitudes.iter().any(|&amplitude| amplitude < sine_amplitude(MIN_LEVEL_DBM0)) {
             return Look::default();
         }
-        let tones: f32 = amplitudes.iter().map(|a| a * a / 2.0).sum();
-        let pure = tones * self.window_power >= MIN_PURITY * power;
-        Look { place: Some(row * 4 + column - 4), amplitudes, turns, pure }
+        Look {
+            place: Some(row * 4 + column - 4),
+            amplitudes,
+            turns: pair.map(|k| turn(lines[k], before[k], nominal_hz(k))),
+            power: power / self.window_power,
+        }
     }
 
     /// The eight lines of the current window, and the window's power. Too little power for two tones
     /// at the lowest level saves the lines.
-    fn analyse(&mut self) -> ([Line; 8], f32) {
-        let samples = self.recent.make_contiguous();
-        let power: f32 = samples.iter().zip(&self.hann).map(|(sample, hann)| (sample * hann).powi(2)).sum();
+    fn analyse(&self) -> ([Line; 8], f32) {
+        let power = self.recent.iter().zip(&self.hann).map(|(sample, hann)| (sample * hann).powi(2)).sum();
         let mut sums = [0.0f32; 16];
         if power >= self.window_power * sine_amplitude(MIN_LEVEL_DBM0).powi(2) {
-            for (&sample, weights) in samples.iter().zip(&self.bank) {
+            for (&sample, weights) in self.recent.iter().zip(self.bank.iter()) {
                 for (sum, weight) in sums.iter_mut().zip(weights) {
                     *sum += sample * weight;
                 }
@@ -234,8 +249,7 @@ impl DtmfDetector {
 
     fn follow_held(&mut self, look: Look) {
         let Some(held) = &mut self.held else { return };
-        let still = look.place == Some(held.place)
-            && look.amplitudes.iter().zip(&held.amplitudes).all(|(now, then)| *now >= HOLD_SHARE * then);
+        let still = look.place == Some(held.place) && look.reaches(HOLD_SHARE, &held.amplitudes);
         held.missing = if still { 0 } else { held.missing + 1 };
         if held.missing >= RELEASE_WINDOWS {
             self.held = None;
@@ -244,36 +258,58 @@ impl DtmfDetector {
 
     /// The key that the latest windows amount to, unless it is held already.
     fn new_key(&mut self) -> Option<Dtmf> {
-        let place = self.looks.back()?.place?;
+        let place = self.looks[MEMORY - 1].place?;
         if self.held.is_some_and(|held| held.place == place) {
             return None;
         }
-        let run: Vec<&Look> = self.looks.iter().rev().take_while(|look| look.place == Some(place)).collect();
-        let height: [f32; 2] =
-            std::array::from_fn(|i| run.iter().map(|look| look.amplitudes[i]).fold(0.0, f32::max));
-        let tall = |look: &Look| look.amplitudes.iter().zip(&height).all(|(a, h)| 2.0 * a >= *h);
-        let windows = run.iter().take_while(|look| tall(look)).count();
-        let pure: Vec<&&Look> = run[..windows].iter().filter(|look| look.pure).collect();
-        if windows < MIN_WINDOWS || pure.len() < MIN_PURE_WINDOWS {
-            return None;
-        }
-        let is_key = [place / 4, 4 + place % 4].iter().enumerate().all(|(i, &k)| {
-            let turned = pure.iter().fold((0.0, 0.0), |sum, look| add(sum, look.turns[i]));
-            let lengths: f32 = pure.iter().map(|look| magnitude(look.turns[i])).sum();
-            let weakest = pure.iter().map(|look| look.amplitudes[i]).fold(f32::MAX, f32::min);
-            let strongest = pure.iter().map(|look| look.amplitudes[i]).fold(0.0, f32::max);
-            deviation_hz(turned).abs() <= MAX_DEVIATION * nominal_hz(k)
-                && magnitude(turned) >= MIN_COHERENCE * lengths
-                && weakest >= MIN_STEADINESS * strongest
-        });
-        let sum = |i: usize| pure.iter().map(|look| look.amplitudes[i]).sum::<f32>();
-        let twist_db = 20.0 * (sum(1) / sum(0)).log10();
-        if !is_key || !TWIST_DB.contains(&twist_db) {
+        let run = latest(&self.looks, |look| look.place == Some(place));
+        let height = highest(run);
+        let tall = latest(run, |look| look.reaches(0.5, &height));
+        if tall.len() < MIN_WINDOWS || !is_key(place, tall, &height) {
             return None;
         }
         self.held = Some(Held { place, amplitudes: height, missing: 0 });
         Some(Dtmf::ALL[place])
     }
+}
+
+/// The longest end of `looks` of which all are `so`.
+fn latest(looks: &[Look], so: impl Fn(&Look) -> bool) -> &[Look] {
+    let from = looks.iter().rposition(|look| !so(look)).map_or(0, |last_not| last_not + 1);
+    &looks[from..]
+}
+
+fn highest(looks: &[Look]) -> [f32; 2] {
+    std::array::from_fn(|i| looks.iter().map(|look| look.amplitudes[i]).fold(0.0, f32::max))
+}
+
+/// Whether the windows at half height and more are those of two steady tones, near enough to their
+/// nominal frequencies and to each other's level, and of little else.
+fn is_key(place: usize, tall: &[Look], height: &[f32; 2]) -> bool {
+    let nominal = [nominal_hz(place / 4), nominal_hz(4 + place % 4)];
+    // A phase at an edge, where a window is half empty, says nothing of the frequency.
+    let (mut turned, mut lengths) = ([(0.0, 0.0); 2], [0.0; 2]);
+    for pair in tall.windows(2).filter(|pair| pair.iter().all(|look| look.reaches(MIN_STEADINESS, height))) {
+        for i in 0..2 {
+            turned[i] = add(turned[i], pair[1].turns[i]);
+            lengths[i] += magnitude(pair[1].turns[i]);
+        }
+    }
+    let off_hz = turned.map(deviation_hz);
+    let steady = (0..2).all(|i| {
+        off_hz[i].abs() <= MAX_DEVIATION * nominal[i] && magnitude(turned[i]) >= MIN_COHERENCE * lengths[i]
+    });
+    if !steady {
+        return false;
+    }
+    let pure = || tall.iter().filter(|look| look.purity(off_hz) >= MIN_PURITY);
+    let sums =
+        pure().fold([0.0, 0.0], |sums, look| [sums[0] + look.amplitudes[0], sums[1] + look.amplitudes[1]]);
+    let responses = off_hz.map(hann_response);
+    let twist_db = 20.0 * (sums[1] / responses[1] / (sums[0] / responses[0])).log10();
+    pure().count() >= MIN_PURE_WINDOWS
+        && TWIST_DB.contains(&twist_db)
+        && pure().all(|look| look.reaches(MIN_STEADINESS, height))
 }
 
 /// Rows first, then columns.
@@ -312,19 +348,15 @@ fn hann_response(hz: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::{Law, NoiseColor, add_noise, noise};
+    use crate::audio::{Law, NoiseColor, noise};
 
     const MS: Duration = Duration::from_millis(1);
 
     /// `tones` with silence around, 3 ms later each time so that frames cut them anywhere, through
-    /// µ-law at 16 kHz and under a little noise; the keys found.
-    fn keys(tones: &[i16], shift: usize, snr_db: Option<f32>) -> Vec<char> {
+    /// µ-law at 16 kHz; the keys found.
+    fn keys(tones: &[i16], shift: usize) -> Vec<char> {
         let mut line = noise(1_600 + shift * 48, NoiseColor::White, 1.0, shift as u64);
-        let mut tones = tones.to_vec();
-        if let Some(snr_db) = snr_db {
-            add_noise(&mut tones, NoiseColor::White, snr_db, shift as u64);
-        }
-        line.extend(tones);
+        line.extend_from_slice(tones);
         line.extend(noise(1_600, NoiseColor::White, 1.0, 99));
         let coded = Law::Mu.decode_all(&Law::Mu.encode_all(&line));
         let mut detector = DtmfDetector::new();
@@ -336,12 +368,12 @@ mod tests {
     }
 
     /// How many of 16 keys × 4 positions are heard, each exactly once and as itself.
-    fn heard(make: impl Fn(f32, f32) -> Vec<i16>, snr_db: Option<f32>) -> usize {
+    fn heard(make: impl Fn(f32, f32) -> Vec<i16>) -> usize {
         (0..64)
             .filter(|i| {
                 let (place, shift) = (i / 4, i % 4);
                 let tones = make(ROW_HZ[place / 4], COLUMN_HZ[place % 4]);
-                keys(&tones, shift, snr_db) == [Dtmf::ALL[place].as_char()]
+                keys(&tones, shift) == [Dtmf::ALL[place].as_char()]
             })
             .count()
     }
@@ -351,43 +383,9 @@ mod tests {
         (0..64)
             .filter(|i| {
                 let (place, shift) = (i / 4, i % 4);
-                !keys(&make(ROW_HZ[place / 4], COLUMN_HZ[place % 4]), shift, None).is_empty()
+                !keys(&make(ROW_HZ[place / 4], COLUMN_HZ[place % 4]), shift).is_empty()
             })
             .count()
-    }
-
-    #[test]
-    fn frequencies_a_little_off_are_heard_and_far_off_are_not() {
-        for (low, high) in [(1.015, 1.015), (0.985, 0.985), (1.015, 0.985), (0.985, 1.015)] {
-            assert_eq!(heard(|r, c| two_tones([r * low, c * high], [-10.0; 2], 50 * MS), None), 64);
-            assert_eq!(heard(|r, c| two_tones([r * low, c * high], [-10.0; 2], 50 * MS), Some(15.0)), 64);
-        }
-        for (low, high) in [(1.035, 1.0), (0.965, 1.0), (1.0, 1.035), (1.0, 0.965)] {
-            assert_eq!(mistaken(|r, c| two_tones([r * low, c * high], [-10.0; 2], 50 * MS)), 0);
-        }
-    }
-
-    #[test]
-    fn twist_of_a_long_line_is_heard() {
-        for levels in [[-10.0, -18.0], [-14.0, -10.0], [-17.0, -25.0], [-25.0, -21.0]] {
-            assert_eq!(heard(|r, c| two_tones([r, c], levels, 50 * MS), None), 64, "{levels:?}");
-            assert_eq!(heard(|r, c| two_tones([r, c], levels, 50 * MS), Some(15.0)), 64, "{levels:?}");
-        }
-    }
-
-    #[test]
-    fn forty_milliseconds_are_heard_and_twenty_three_are_not() {
-        assert_eq!(heard(|r, c| two_tones([r, c], [-10.0; 2], 40 * MS), None), 64);
-        assert_eq!(heard(|r, c| two_tones([r, c], [-10.0; 2], 40 * MS), Some(15.0)), 64);
-        assert_eq!(mistaken(|r, c| two_tones([r, c], [-10.0; 2], 23 * MS)), 0);
-    }
-
-    #[test]
-    fn levels_from_loud_to_faint_are_heard_and_crosstalk_is_not() {
-        for level in [0.0, -10.0, -25.0] {
-            assert_eq!(heard(|r, c| two_tones([r, c], [level; 2], 50 * MS), None), 64, "{level}");
-        }
-        assert_eq!(mistaken(|r, c| two_tones([r, c], [-55.0; 2], 100 * MS)), 0);
     }
 
     #[test]
@@ -399,13 +397,12 @@ mod tests {
                 tones
             }
         };
-        assert_eq!(heard(with_gap(10), None), 64);
-        assert_eq!(heard(with_gap(20), None), 64);
+        assert_eq!(heard(with_gap(20)), 64);
         for key in Dtmf::ALL {
             let press = tone(key, 45 * MS, -10.0);
             let twice = [press.clone(), vec![0; 40 * 16], press].concat();
             for shift in 0..4 {
-                assert_eq!(keys(&twice, shift, None), [key.as_char(); 2]);
+                assert_eq!(keys(&twice, shift), [key.as_char(); 2]);
             }
         }
     }
@@ -418,7 +415,7 @@ mod tests {
             dialled.extend([0; 50 * 16]);
         }
         let line = crate::audio::telephone(&dialled, Law::A);
-        assert_eq!(keys(&line, 1, None).iter().collect::<String>(), "123A456B789C*0#D");
+        assert_eq!(keys(&line, 1).iter().collect::<String>(), "123A456B789C*0#D");
     }
 
     #[test]
@@ -441,7 +438,7 @@ mod tests {
     #[test]
     fn single_tones_and_noise_are_no_keys() {
         for seed in 0..4 {
-            assert!(keys(&noise(32_000, NoiseColor::Pink, 4_000.0, seed), 0, None).is_empty());
+            assert!(keys(&noise(32_000, NoiseColor::Pink, 4_000.0, seed), 0).is_empty());
         }
         assert_eq!(mistaken(|r, _| two_tones([r, r], [-16.0; 2], 100 * MS)), 0);
         assert_eq!(mistaken(|_, c| two_tones([440.0, c], [-10.0; 2], 100 * MS)), 0);

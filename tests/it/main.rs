@@ -8,6 +8,8 @@ mod calls;
 #[cfg(feature = "host")]
 mod command_line;
 
+mod keypad;
+
 mod mistakes;
 
 mod sim;
