@@ -1,6 +1,6 @@
 //! The end of a call: "anything else?", how content the caller is, callbacks, goodbye.
 
-use super::state::{Asked, State};
+use super::state::{Asked, State, Work};
 use super::{Dialogue, Move, Question};
 use crate::call::{Callback, CallbackReason, Expect, HandoffReason, HangupCause, Hypothesis};
 use crate::understanding::{Answer, answer, digits};
@@ -60,7 +60,7 @@ impl Dialogue {
     }
 
     pub(super) fn end(&mut self) {
-        self.state = State::Ended;
+        self.state = State::Working(Work::Ended);
         self.moves.push_back(Move::HangUp(HangupCause::Line));
     }
 

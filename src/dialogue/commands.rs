@@ -165,13 +165,7 @@ impl Dialogue {
             | State::ConfirmAction
             | State::Callback { .. }
             | State::Menu
-            | State::Arriving { .. }
-            | State::FindingSlot { .. }
-            | State::FindingAccount
-            | State::Proving { .. }
-            | State::Fulfilling
-            | State::HandingOver
-            | State::Ended => self.no_match("nothing was asked that could be unknown"),
+            | State::Working(_) => self.no_match("nothing was asked that could be unknown"),
         }
     }
 
@@ -196,15 +190,7 @@ impl Dialogue {
             | State::ConfirmIntent { .. }
             | State::Choose { .. }
             | State::Menu => self.ask_purpose(),
-            State::Callback { .. }
-            | State::Rating
-            | State::Arriving { .. }
-            | State::FindingSlot { .. }
-            | State::FindingAccount
-            | State::Proving { .. }
-            | State::Fulfilling
-            | State::HandingOver
-            | State::Ended => self.repeat(),
+            State::Callback { .. } | State::Rating | State::Working(_) => self.repeat(),
         }
     }
 

@@ -78,24 +78,18 @@ impl Dialogue {
         let asked = match &self.state {
             State::Slot { index } => Some(*index),
             State::Purpose { wrap_up: true } | State::ConfirmAction => None,
-            State::Arriving { .. }
-            | State::WelcomeBack
+            State::WelcomeBack
             | State::Purpose { wrap_up: false }
             | State::ConfirmIntent { .. }
             | State::Choose { .. }
             | State::Menu
             | State::ConfirmSlot { .. }
             | State::Offer(_)
-            | State::FindingSlot { .. }
-            | State::FindingAccount
             | State::Proof { .. }
-            | State::Proving { .. }
             | State::Step { .. }
-            | State::Fulfilling
             | State::Callback { .. }
             | State::Rating
-            | State::HandingOver
-            | State::Ended => return false,
+            | State::Working(_) => return false,
         };
         let text = best.text.expose().clone();
         if !self.begins_correction(&text) {

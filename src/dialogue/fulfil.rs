@@ -3,7 +3,7 @@
 use minijinja::Value;
 
 use super::speaking::{Values, fields};
-use super::state::{Asked, State};
+use super::state::{Asked, State, Work};
 use super::{Dialogue, Move, Question};
 use crate::call::{HandoffReason, Hypothesis, Interpretation, Pii, Query, Row};
 use crate::understanding::{Answer, answer};
@@ -43,7 +43,7 @@ impl Dialogue {
         let name = look_up.get_ref().clone();
         match self.arguments(&fulfil.args) {
             Some(args) => {
-                self.state = State::Fulfilling;
+                self.state = State::Working(Work::Fulfilling);
                 self.moves.push_back(Move::LookUp(Query::new(&name, args)));
             }
             // A withheld number, say: there is nothing to look it up by.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::speaking::value;
 use super::spec::GreetingSpec;
-use super::state::{Asked, State};
+use super::state::{Asked, State, Work};
 use super::{Dialogue, Move, Question};
 use crate::call::{Ani, CallId, Dnis, Hypothesis, IntentName, Interpretation, Pii, Query, Row};
 use crate::understanding::{Answer, answer};
@@ -111,7 +111,7 @@ impl Dialogue {
             ("ani".to_owned(), Pii::from(ani.expose())),
             ("within_minutes".to_owned(), Pii::new(spec.within_minutes.to_string())),
         ]);
-        self.state = State::Arriving { dropped: true };
+        self.state = State::Working(Work::Arriving { dropped: true });
         self.moves.push_back(Move::LookUp(Query::new("dropped_call", args)));
     }
 

@@ -75,7 +75,7 @@ pub use spec::{
 pub use spoken::{spelled, spoken_date, spoken_digits, spoken_number, spoken_time};
 pub use wording::{Wording, WordingError};
 
-use state::{Asked, State};
+use state::{Asked, State, Work};
 
 use crate::call::{
     Ani, Callback, Expect, Fault, Handoff, HandoffReason, HangupCause, Hypothesis, IntentName,
@@ -220,7 +220,7 @@ impl Dialogue {
     pub fn new(flow: Arc<Flow>) -> Dialogue {
         Dialogue {
             flow,
-            state: State::Arriving { dropped: false },
+            state: State::Working(Work::Arriving { dropped: false }),
             stage: Stage::Preparation,
             ani: None,
             arrival: Arrival::default(),
@@ -297,12 +297,13 @@ impl Dialogue {
 
     /// Whether a person is being called or the call is ending, so that nothing more is asked.
     pub fn is_leaving(&self) -> bool {
-        matches!(self.state, State::HandingOver | State::Ended)
+        matches!(self.state, State::Working(Work::HandingOver) | State::Working(Work::Ended))
     }
 
     /// Whether what the caller says or keys now must not be shown, logged or recorded.
     pub fn is_secret(&self) -> bool {
-        self.question.secret && matches!(self.state, State::Proof { .. } | State::Proving { .. })
+        self.question.secret
+            && matches!(self.state, State::Proof { .. } | State::Working(Work::Proving { .. }))
     }
 
     /// The next move, in order.
@@ -312,7 +313,7 @@ impl Dialogue {
 
     /// Takes what happened and queues what follows from it.
     pub fn handle(&mut self, input: Input<'_>) {
-        if self.state == State::Ended {
+        if self.state == State::Working(Work::Ended) {
             return;
         }
         match input {
@@ -370,13 +371,7 @@ impl Dialogue {
             State::Callback { then_person } => self.heard_callback(best, then_person),
             State::Rating => self.heard_rating(best),
             State::Menu => self.try_intent(best, meant, false),
-            State::Arriving { .. }
-            | State::FindingSlot { .. }
-            | State::FindingAccount
-            | State::Proving { .. }
-            | State::Fulfilling
-            | State::HandingOver
-            | State::Ended => {}
+            State::Working(_) => {}
         }
     }
 
@@ -413,13 +408,7 @@ impl Dialogue {
             | State::Callback { .. } => self.keyed_yes_no(keys),
             // A caller who reaches for the keys wants the menu.
             State::Purpose { .. } => self.menu(),
-            State::Arriving { .. }
-            | State::FindingSlot { .. }
-            | State::FindingAccount
-            | State::Proving { .. }
-            | State::Fulfilling
-            | State::HandingOver
-            | State::Ended => {}
+            State::Working(_) => {}
         }
     }
 
@@ -437,28 +426,15 @@ impl Dialogue {
 
     fn looked_up(&mut self, rows: Vec<Row>) {
         self.times_said.remove("one_moment");
-        match self.state.clone() {
-            State::Arriving { dropped } => self.prepared(dropped, rows),
-            State::FindingSlot { index, way } => self.found_rows(index, way, rows),
-            State::FindingAccount => self.found_account(&rows),
-            State::Proving { index } => self.checked_proof(index, &rows),
-            State::Fulfilling => self.answer_with(rows),
-            // A reply that nobody waits for any more.
-            State::WelcomeBack
-            | State::Purpose { .. }
-            | State::ConfirmIntent { .. }
-            | State::Choose { .. }
-            | State::Slot { .. }
-            | State::ConfirmSlot { .. }
-            | State::Offer(_)
-            | State::Proof { .. }
-            | State::Step { .. }
-            | State::ConfirmAction
-            | State::Callback { .. }
-            | State::Rating
-            | State::Menu
-            | State::HandingOver
-            | State::Ended => {}
+        // Otherwise a reply that nobody waits for any more.
+        let State::Working(work) = self.state else { return };
+        match work {
+            Work::Arriving { dropped } => self.prepared(dropped, rows),
+            Work::FindingSlot { index, way } => self.found_rows(index, way, rows),
+            Work::FindingAccount => self.found_account(&rows),
+            Work::Proving { index } => self.checked_proof(index, &rows),
+            Work::Fulfilling => self.answer_with(rows),
+            Work::HandingOver | Work::Ended => {}
         }
     }
 

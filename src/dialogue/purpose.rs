@@ -311,13 +311,7 @@ impl Dialogue {
             State::Proof { index } => self.proof_is_complete(*index, heard, text),
             State::Rating => whole() || super::closing::rating_in(text).is_some(),
             State::Choose { .. } | State::Menu => self.takes_intent(best, meant),
-            State::Arriving { .. }
-            | State::FindingSlot { .. }
-            | State::FindingAccount
-            | State::Proving { .. }
-            | State::Fulfilling
-            | State::HandingOver
-            | State::Ended => false,
+            State::Working(_) => false,
         }
     }
 

@@ -2,7 +2,7 @@
 //! caller hears when a part of the line itself is broken.
 
 use super::speaking::Values;
-use super::state::{Asked, State};
+use super::state::{Asked, State, Work};
 use super::{Dialogue, Move, Question};
 use crate::call::{Handoff, HandoffReason, Pii};
 
@@ -26,13 +26,7 @@ impl Dialogue {
             State::Callback { then_person } => self.callback_again(then_person),
             State::Rating => self.rated(None),
             State::Menu => self.menu_again("no_match"),
-            State::Arriving { .. }
-            | State::FindingSlot { .. }
-            | State::FindingAccount
-            | State::Proving { .. }
-            | State::Fulfilling
-            | State::HandingOver
-            | State::Ended => {}
+            State::Working(_) => {}
         }
     }
 
@@ -66,13 +60,7 @@ impl Dialogue {
             State::Callback { then_person } => self.callback_again(then_person),
             State::Rating => self.rated(None),
             State::Menu => self.menu_again("no_input"),
-            State::Arriving { .. }
-            | State::FindingSlot { .. }
-            | State::FindingAccount
-            | State::Proving { .. }
-            | State::Fulfilling
-            | State::HandingOver
-            | State::Ended => {}
+            State::Working(_) => {}
         }
     }
 
@@ -120,13 +108,7 @@ impl Dialogue {
             | State::WelcomeBack
             | State::Purpose { .. }
             | State::Menu
-            | State::Arriving { .. }
-            | State::FindingSlot { .. }
-            | State::FindingAccount
-            | State::Proving { .. }
-            | State::Fulfilling
-            | State::HandingOver
-            | State::Ended => {
+            | State::Working(_) => {
                 self.say("hearing_fault");
                 self.menu();
             }
@@ -136,35 +118,22 @@ impl Dialogue {
     /// The store is broken: the truth, then a callback or a person.
     pub(super) fn look_up_failed(&mut self) {
         self.decided("look_up_fault", self.state_name());
-        match self.state {
+        let State::Working(work) = self.state else { return };
+        match work {
             // Nobody needs to know that the greeting has no name in it.
-            State::Arriving { .. } => self.greet(),
-            State::FindingSlot { .. } | State::FindingAccount | State::Proving { .. } | State::Fulfilling => {
+            Work::Arriving { .. } => self.greet(),
+            Work::FindingSlot { .. } | Work::FindingAccount | Work::Proving { .. } | Work::Fulfilling => {
                 self.say("look_up_fault");
                 if !self.offer_callback(true) {
                     self.hand_over(HandoffReason::SystemFault);
                 }
             }
-            State::WelcomeBack
-            | State::Purpose { .. }
-            | State::ConfirmIntent { .. }
-            | State::Choose { .. }
-            | State::Slot { .. }
-            | State::ConfirmSlot { .. }
-            | State::Offer(_)
-            | State::Proof { .. }
-            | State::Step { .. }
-            | State::ConfirmAction
-            | State::Callback { .. }
-            | State::Rating
-            | State::Menu
-            | State::HandingOver
-            | State::Ended => {}
+            Work::HandingOver | Work::Ended => {}
         }
     }
 
     pub(super) fn look_up_slow(&mut self) {
-        if matches!(self.state, State::Arriving { .. }) {
+        if matches!(self.state, State::Working(Work::Arriving { .. })) {
             self.greet();
         } else if self.is_working() && !self.is_leaving() {
             self.say_aside("one_moment");
@@ -206,13 +175,13 @@ impl Dialogue {
         };
         self.seeking = None;
         self.said_is_whole = true;
-        self.state = State::HandingOver;
+        self.state = State::Working(Work::HandingOver);
         self.moves.push_back(Move::Transfer(handoff));
     }
 
     /// Nobody has picked up yet.
     pub(super) fn transfer_slow(&mut self) {
-        if self.state == State::HandingOver && !self.say_aside_if_there("still_ringing") {
+        if self.state == State::Working(Work::HandingOver) && !self.say_aside_if_there("still_ringing") {
             self.say_aside("one_moment");
         }
     }

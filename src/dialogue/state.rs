@@ -6,8 +6,6 @@ use crate::call::{IntentName, Row, Stage};
 /// Where a dialogue is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum State {
-    /// Before the greeting, while the caller's number is looked up, then a call that was cut off.
-    Arriving { dropped: bool },
     /// "We were cut off. Shall we go on?"
     WelcomeBack,
     /// "How can I help you?", or "anything else?".
@@ -24,24 +22,33 @@ pub(super) enum State {
     ConfirmSlot { index: usize, value: String },
     /// "Is it the headphones?", one row after another.
     Offer(Offer),
-    /// Waiting for rows to fill a slot.
-    FindingSlot { index: usize, way: Way },
-    /// Waiting for the account's id.
-    FindingAccount,
     /// A proof's question, by its place in the intent's list.
     Proof { index: usize },
-    /// Waiting for a proof's check.
-    Proving { index: usize },
     /// "Please unplug it. Does it work now?"
     Step { index: usize },
     /// "Shall I book it?"
     ConfirmAction,
-    /// Waiting for the rows that answer the intent.
-    Fulfilling,
     /// "Shall we call you back?"
     Callback { then_person: bool },
     /// "How content are you?"
     Rating,
+    /// Nothing is asked: the line is busy, or leaves.
+    Working(Work),
+}
+
+/// What the line is busy with. No answer can change it, only the wish for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Before the greeting, while the caller's number is looked up, then a call that was cut off.
+    Arriving { dropped: bool },
+    /// Waiting for rows to fill a slot.
+    FindingSlot { index: usize, way: Way },
+    /// Waiting for the account's id.
+    FindingAccount,
+    /// Waiting for a proof's check.
+    Proving { index: usize },
+    /// Waiting for the rows that answer the intent.
+    Fulfilling,
     /// A person is being called.
     HandingOver,
     /// Nothing follows.
@@ -82,43 +89,38 @@ impl Asked {
 impl Dialogue {
     /// Whether the line is busy with something that no answer can change.
     pub(super) fn is_working(&self) -> bool {
-        matches!(
-            self.state,
-            State::Arriving { .. }
-                | State::FindingSlot { .. }
-                | State::FindingAccount
-                | State::Proving { .. }
-                | State::Fulfilling
-        ) || self.is_leaving()
+        matches!(self.state, State::Working(_))
     }
 
     /// After each input: the stage that the state belongs to. Leaving keeps the stage that was left.
     pub(super) fn enter_stage(&mut self) {
         self.stage = match &self.state {
-            State::Arriving { .. } => Stage::Preparation,
+            State::Working(Work::Arriving { .. }) => Stage::Preparation,
             State::WelcomeBack => Stage::Greeting,
             State::Purpose { wrap_up: false } if self.stage == Stage::Preparation => Stage::Greeting,
             State::Purpose { wrap_up: false }
             | State::ConfirmIntent { .. }
             | State::Choose { .. }
             | State::Menu => Stage::Purpose,
-            State::FindingAccount | State::Proof { .. } | State::Proving { .. } => Stage::Verification,
+            State::Working(Work::FindingAccount)
+            | State::Proof { .. }
+            | State::Working(Work::Proving { .. }) => Stage::Verification,
             State::Slot { .. }
             | State::ConfirmSlot { .. }
             | State::Offer(_)
-            | State::FindingSlot { .. }
+            | State::Working(Work::FindingSlot { .. })
             | State::Step { .. }
-            | State::Fulfilling => Stage::Resolution,
+            | State::Working(Work::Fulfilling) => Stage::Resolution,
             State::ConfirmAction => Stage::Confirmation,
             State::Callback { .. } => Stage::NextSteps,
             State::Purpose { wrap_up: true } | State::Rating => Stage::WrapUp,
-            State::HandingOver | State::Ended => self.stage,
+            State::Working(Work::HandingOver) | State::Working(Work::Ended) => self.stage,
         };
     }
 
     pub(super) fn state_name(&self) -> &'static str {
         match self.state {
-            State::Arriving { .. } => "arriving",
+            State::Working(Work::Arriving { .. }) => "arriving",
             State::WelcomeBack => "welcome_back",
             State::Purpose { wrap_up: false } => "purpose",
             State::Purpose { wrap_up: true } => "wrap_up",
@@ -128,17 +130,17 @@ impl Dialogue {
             State::ConfirmSlot { .. } => "confirm_slot",
             State::Offer(_) => "offer",
             State::Menu => "menu",
-            State::FindingSlot { .. } => "finding_slot",
-            State::FindingAccount => "finding_account",
+            State::Working(Work::FindingSlot { .. }) => "finding_slot",
+            State::Working(Work::FindingAccount) => "finding_account",
             State::Proof { .. } => "proof",
-            State::Proving { .. } => "proving",
+            State::Working(Work::Proving { .. }) => "proving",
             State::Step { .. } => "step",
             State::ConfirmAction => "confirm_action",
-            State::Fulfilling => "fulfilling",
+            State::Working(Work::Fulfilling) => "fulfilling",
             State::Callback { .. } => "callback",
             State::Rating => "rating",
-            State::HandingOver => "handing_over",
-            State::Ended => "ended",
+            State::Working(Work::HandingOver) => "handing_over",
+            State::Working(Work::Ended) => "ended",
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::check::CALLER_NUMBER;
 use super::slots::{keys_fit, question_for};
 use super::spec::ProofSpec;
-use super::state::{Asked, State};
+use super::state::{Asked, State, Work};
 use super::{Dialogue, Move, Question};
 use crate::call::{HandoffReason, Pii, Query, Recognition, Row};
 use crate::understanding::{Answer, answer, digits};
@@ -19,7 +19,7 @@ impl Dialogue {
             None => self.steps_or_answer(),
             Some(Some(account)) if self.account.is_none() => match self.arguments(&account.args) {
                 Some(args) => {
-                    self.state = State::FindingAccount;
+                    self.state = State::Working(Work::FindingAccount);
                     self.moves.push_back(Move::LookUp(Query::new(account.look_up.get_ref(), args)));
                 }
                 None => self.verification_failed(),
@@ -157,7 +157,7 @@ impl Dialogue {
         }
         let mut query = Query::new(look_up.get_ref(), args);
         query.secret.insert("value".to_owned(), value);
-        self.state = State::Proving { index };
+        self.state = State::Working(Work::Proving { index });
         self.moves.push_back(Move::LookUp(query));
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::speaking::fields;
-use super::state::{Asked, Offer, State, Way};
+use super::state::{Asked, Offer, State, Way, Work};
 use super::{Dialogue, Move, Question};
 use crate::call::{HandoffReason, Interpretation, Pii, Query, Recognition, Row};
 use crate::understanding::{Answer, answer, words};
@@ -46,7 +46,7 @@ impl Dialogue {
         let name = way.look_up.get_ref().clone();
         match self.arguments(&args) {
             Some(args) => {
-                self.state = State::FindingSlot { index, way: Way::DontKnow(step) };
+                self.state = State::Working(Work::FindingSlot { index, way: Way::DontKnow(step) });
                 self.moves.push_back(Move::LookUp(Query::new(&name, args)));
             }
             // A withheld number leads nowhere: the next way may.
@@ -76,7 +76,7 @@ impl Dialogue {
         let name = choices.look_up.get_ref().clone();
         match self.arguments(&choices.args) {
             Some(args) => {
-                self.state = State::FindingSlot { index, way: Way::Choices };
+                self.state = State::Working(Work::FindingSlot { index, way: Way::Choices });
                 self.moves.push_back(Move::LookUp(Query::new(&name, args)));
             }
             None => self.hand_over_as_unknown(),
