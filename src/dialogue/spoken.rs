@@ -1,9 +1,9 @@
 //! How values are said: the filters of prompts' templates.
 
-use std::fmt::Write as _;
-
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind};
+
+use crate::understanding::number_words::{UNITS, cardinal, ordinal};
 
 /// The filters that a template may use beside the template engine's own.
 pub(super) const FILTERS: &[&str] =
@@ -26,13 +26,10 @@ fn refuse(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, why.into())
 }
 
-const DIGITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-
 /// Digits in groups of two (three where the count is odd and divides by three), with a comma's pause
 /// between groups: "four five, one two, eight eight".
 pub fn spoken_digits(number: &str) -> String {
-    let words: Vec<&str> =
-        number.chars().filter_map(|c| c.to_digit(10)).map(|d| DIGITS[d as usize]).collect();
+    let words: Vec<&str> = number.chars().filter_map(|c| c.to_digit(10)).map(|d| UNITS[d as usize]).collect();
     let group = if !words.len().is_multiple_of(2) && words.len().is_multiple_of(3) { 3 } else { 2 };
     words.chunks(group).map(|g| g.join(" ")).collect::<Vec<_>>().join(", ")
 }
@@ -54,7 +51,7 @@ pub fn spelled(code: &str) -> String {
     let mut said = Vec::new();
     for c in code.chars() {
         match (c.to_digit(10), c.to_ascii_uppercase()) {
-            (Some(digit), _) => said.push(DIGITS[digit as usize].to_owned()),
+            (Some(digit), _) => said.push(UNITS[digit as usize].to_owned()),
             (None, letter @ 'A'..='Z') => {
                 said.push(format!("{letter} as in {}", ALPHABET[usize::from(letter as u8 - b'A')]));
             }
@@ -79,45 +76,13 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-const ORDINALS: [&str; 20] = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-    "twentieth",
-];
-
-fn ordinal(day: usize) -> String {
-    match day {
-        1..=20 => ORDINALS[day - 1].to_owned(),
-        30 => "thirtieth".to_owned(),
-        31 => "thirty first".to_owned(),
-        _ => format!("twenty {}", ORDINALS[(day - 1) % 10]),
-    }
-}
-
 /// An ISO 8601 date as "the third of May"; anything else unchanged.
 pub fn spoken_date(date: &str) -> String {
     let day = date.split(['T', ' ']).next().unwrap_or(date);
-    let mut parts = day.split('-').skip(1).map(|p| p.parse::<usize>().ok());
+    let mut parts = day.split('-').skip(1).map(|p| p.parse::<u8>().ok());
     match (parts.next().flatten(), parts.next().flatten()) {
         (Some(month @ 1..=12), Some(day @ 1..=31)) => {
-            format!("the {} of {}", ordinal(day), MONTHS[month - 1])
+            format!("the {} of {}", ordinal(day.into()), MONTHS[usize::from(month) - 1])
         }
         _ => date.to_owned(),
     }
@@ -141,54 +106,10 @@ pub fn spoken_time(time: &str) -> String {
     }
 }
 
-const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-
-const TEENS: [&str; 10] = [
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-
 /// A whole number in words: "one thousand two hundred and five".
 pub fn spoken_number(n: i64) -> String {
-    let mut out = String::new();
-    if n < 0 {
-        out.push_str("minus ");
-    }
-    push_number(&mut out, n.unsigned_abs());
-    out
-}
-
-fn push_number(out: &mut String, n: u64) {
-    const SCALES: [(u64, &str); 4] =
-        [(1_000_000_000, "billion"), (1_000_000, "million"), (1_000, "thousand"), (100, "hundred")];
-    for (scale, word) in SCALES {
-        if n >= scale {
-            push_number(out, n / scale);
-            let _ = write!(out, " {word}");
-            if !n.is_multiple_of(scale) {
-                out.push_str(if n % scale < 100 { " and " } else { " " });
-                push_number(out, n % scale);
-            }
-            return;
-        }
-    }
-    let small = usize::try_from(n).unwrap_or(0);
-    match small {
-        0..=9 => out.push_str(DIGITS[small]),
-        10..=19 => out.push_str(TEENS[small - 10]),
-        _ if small.is_multiple_of(10) => out.push_str(TENS[small / 10 - 2]),
-        _ => {
-            let _ = write!(out, "{} {}", TENS[small / 10 - 2], DIGITS[small % 10]);
-        }
-    }
+    let said = cardinal(n.unsigned_abs(), "and ");
+    if n < 0 { format!("minus {said}") } else { said }
 }
 
 /// Currencies by ISO 4217 code: the unit in singular and plural, and its hundredth.

@@ -13,6 +13,7 @@ mod evaluation;
 pub mod exchange;
 mod lint;
 mod normalize;
+pub mod number_words;
 mod numbers;
 mod phrase;
 mod spelling;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::understanding::number_words::cardinal;
 
 fn check(text: &str, expected: &[&str]) {
     let values: Vec<String> = digits(text).into_iter().map(|r| r.value).collect();
@@ -114,22 +115,7 @@ fn a_long_utterance_is_read_in_bounded_time() {
 
 /// The saying side, written without looking at the reading side: it never uses [`spoken`].
 mod say {
-    const UNITS: [&str; 10] =
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-    const TEENS: [&str; 10] = [
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    const TENS: [&str; 10] =
-        ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    use crate::understanding::number_words::{TENS, UNITS};
 
     pub(super) fn digit(d: u8, zero: usize) -> &'static str {
         if d == 0 { ["zero", "oh", "nought", "o"][zero % 4] } else { UNITS[usize::from(d)] }
@@ -162,7 +148,7 @@ mod say {
         for pair in number.chunks(2) {
             said.push(match *pair {
                 [0, low] => format!("oh {}", digit(low, 1)),
-                [1, low] => TEENS[usize::from(low)].to_owned(),
+                [1, low] => UNITS[10 + usize::from(low)].to_owned(),
                 [high, 0] => TENS[usize::from(high)].to_owned(),
                 [high, low] => format!("{}{joint}{}", TENS[usize::from(high)], UNITS[usize::from(low)]),
                 [alone] => digit(alone, 0).to_owned(),
@@ -170,33 +156,6 @@ mod say {
             });
         }
         said.join(" ")
-    }
-
-    fn below_thousand(n: u32, and: &str) -> String {
-        let (hundreds, rest) = (n / 100, n % 100);
-        let index = |n: u32| usize::try_from(n).expect("below 100");
-        let low = match rest {
-            0 => String::new(),
-            1..=9 => UNITS[index(rest)].to_owned(),
-            10..=19 => TEENS[index(rest - 10)].to_owned(),
-            _ if rest % 10 == 0 => TENS[index(rest / 10)].to_owned(),
-            _ => format!("{} {}", TENS[index(rest / 10)], UNITS[index(rest % 10)]),
-        };
-        match (hundreds, low.is_empty()) {
-            (0, _) => low,
-            (h, true) => format!("{} hundred", UNITS[index(h)]),
-            (h, false) => format!("{} hundred {and}{low}", UNITS[index(h)]),
-        }
-    }
-
-    pub(super) fn as_cardinal(n: u32, and: &str) -> String {
-        let (thousands, rest) = (n / 1000, n % 1000);
-        let low = below_thousand(rest, and);
-        if thousands == 0 {
-            low
-        } else {
-            format!("{} thousand {low}", below_thousand(thousands, and)).trim().to_owned()
-        }
     }
 }
 
@@ -231,7 +190,7 @@ proptest! {
 
     #[test]
     fn a_cardinal_is_read_back(n in 1u32..1_000_000, and in any::<bool>()) {
-        let said = say::as_cardinal(n, if and { "and " } else { "" });
+        let said = cardinal(u64::from(n), if and { "and " } else { "" });
         let runs = digits(&said);
         prop_assert_eq!(&runs[0].value, &n.to_string(), "{}", said);
         prop_assert_eq!(runs.len(), 1);

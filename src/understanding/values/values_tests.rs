@@ -5,53 +5,8 @@ use jiff::civil::{Date, date};
 use proptest::prelude::*;
 
 use super::*;
+use crate::understanding::number_words::{UNITS, below_hundred, cardinal, ordinal};
 
-const UNITS: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const ORDINALS: [&str; 20] = [
-    "",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-];
 const MONTHS: [&str; 12] = [
     "january",
     "february",
@@ -67,54 +22,6 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-fn index(n: u64) -> usize {
-    usize::try_from(n).expect("small")
-}
-
-fn below_hundred(n: u64) -> String {
-    match n {
-        0..20 => UNITS[index(n)].to_owned(),
-        _ if n.is_multiple_of(10) => TENS[index(n / 10)].to_owned(),
-        _ => format!("{} {}", TENS[index(n / 10)], UNITS[index(n % 10)]),
-    }
-}
-
-fn below_thousand(n: u64, and: &str) -> String {
-    match (n / 100, n % 100) {
-        (0, low) => below_hundred(low),
-        (hundreds, 0) => format!("{} hundred", UNITS[index(hundreds)]),
-        (hundreds, low) => format!("{} hundred {and}{}", UNITS[index(hundreds)], below_hundred(low)),
-    }
-}
-
-fn cardinal(n: u64, and: &str) -> String {
-    let mut parts = Vec::new();
-    let mut rest = n;
-    for (scale, name) in [(1_000_000_000, " billion"), (1_000_000, " million"), (1_000, " thousand")] {
-        if rest >= scale {
-            parts.push(format!("{}{name}", below_thousand(rest / scale, and)));
-            rest %= scale;
-        }
-    }
-    if rest > 0 || n == 0 {
-        // "A thousand and five", never "a thousand five hundred and".
-        let joint = if rest < 100 && !parts.is_empty() { and } else { "" };
-        parts.push(format!("{joint}{}", below_thousand(rest, and)));
-    }
-    parts.join(" ")
-}
-
-fn ordinal(n: u64) -> String {
-    let (head, low) = (n - n % 100, n % 100);
-    let last = match low {
-        0 => return format!("{}th", cardinal(n, "")),
-        1..20 => ORDINALS[index(low)].to_owned(),
-        _ if low.is_multiple_of(10) => TENS[index(low / 10)].replace("ty", "tieth"),
-        _ => format!("{} {}", TENS[index(low / 10)], ORDINALS[index(low % 10)]),
-    };
-    if head == 0 { last } else { format!("{} and {last}", cardinal(head, "")) }
-}
-
 fn year(year: i16, how: usize) -> String {
     let (high, low) = (u64::from(year.unsigned_abs()) / 100, u64::from(year.unsigned_abs()) % 100);
     match (how % 3, low) {
@@ -122,7 +29,7 @@ fn year(year: i16, how: usize) -> String {
         (1, _) if year >= 2000 && low == 0 => "two thousand".to_owned(),
         (1, _) if year >= 2000 => format!("two thousand and {}", below_hundred(low)),
         (_, 0) => format!("{} hundred", below_hundred(high)),
-        (_, 1..10) => format!("{} oh {}", below_hundred(high), UNITS[index(low)]),
+        (_, 1..10) => format!("{} oh {}", below_hundred(high), below_hundred(low)),
         _ => format!("{} {}", below_hundred(high), below_hundred(low)),
     }
 }
