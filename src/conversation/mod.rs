@@ -56,6 +56,8 @@ pub struct Conversation {
     detector: VoiceDetector,
     tones: DtmfDetector,
     presses: KeyMerger,
+    /// Whether the tone that sounds belongs to a secret.
+    secret_tone: bool,
     endpointer: Endpointer,
     now: CallTime,
     last_id: u32,
@@ -100,6 +102,7 @@ impl Conversation {
             detector: VoiceDetector::new(),
             tones: DtmfDetector::new(),
             presses: KeyMerger::default(),
+            secret_tone: false,
             endpointer: Endpointer::new(timeouts),
             now: CallTime::ZERO,
             last_id: 0,
@@ -141,6 +144,12 @@ impl Conversation {
         self.dialogue.is_secret()
     }
 
+    /// Whether the caller's next 20 ms must not be recorded. The last key of a secret is known, and may be
+    /// checked, while the thumb is still on it: its tone stays secret to its end.
+    pub fn is_sound_secret(&self) -> bool {
+        self.is_secret() || self.secret_tone
+    }
+
     /// Whether the call is over and its record given out.
     pub fn is_ended(&self) -> bool {
         self.ended
@@ -158,14 +167,17 @@ impl Conversation {
 
     /// Takes 20 ms of the caller's sound.
     pub fn handle_audio(&mut self, now: CallTime, frame: &Frame) {
+        let was_secret = self.is_sound_secret();
         if let Some(key) = self.tones.handle_frame(frame) {
             self.now = now;
             self.pressed(key, KeyWay::Tone);
         }
         let mut voice = self.detector.handle_frame(frame);
-        if self.tones.is_tone_active() {
+        let tone = self.tones.is_tone_active();
+        if tone {
             voice.voiced = false;
         }
+        self.secret_tone = tone && was_secret;
         self.handle_voice(now, frame, voice);
     }
 

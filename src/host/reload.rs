@@ -27,8 +27,8 @@ impl LiveFlow {
 
     /// The flow as it is now: for the next call. Calls in progress keep theirs.
     ///
-    /// What the classifier was trained from is not trained anew here; examples take effect when the line
-    /// starts.
+    /// What the classifier was trained from is not trained anew here; examples take effect with the next
+    /// training (see [`HeadWatch`](super::head_watch::HeadWatch)).
     pub fn current(&self) -> Arc<Flow> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let read = match read_sources(&self.folder) {

@@ -241,7 +241,7 @@ impl<'a> Session<'a> {
             return self.event(now, Event::HungUp { cause: HangupCause::Caller });
         };
         // A PIN's tones are as good as the PIN.
-        let kept = if self.conversation.is_secret() { &Frame::SILENCE } else { &caller };
+        let kept = if self.conversation.is_sound_secret() { &Frame::SILENCE } else { &caller };
         self.observer.frames(kept, &line);
         while let Some(key) = channel.key() {
             self.event(now, Event::Key(key));

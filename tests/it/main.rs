@@ -12,6 +12,8 @@ mod keypad;
 
 mod mistakes;
 
+mod secret;
+
 mod sim;
 mod spoken;
 
