@@ -1,7 +1,8 @@
-//! What telephones send: RTP packets, telephone-events, SDP, and the outer shape of SIP messages.
+//! What telephones send: RTP packets, telephone-events, SDP, the outer shape of SIP messages, and the media streams
+//! of providers and PBXs.
 //!
 //! Bytes in, values out; no socket is touched here and nothing fails on what a stranger sends. What cannot be
-//! read is `None` or a named refusal. Read [`rtp::Packet`] first, then [`sdp::Offer`].
+//! read is `None` or a named refusal. Read [`rtp::Packet`] first, then [`sdp::Offer`]; for streams, [`stream::StreamLeg`].
 
 pub mod latch;
 
@@ -12,5 +13,7 @@ pub mod sdp;
 pub mod session_timer;
 
 pub mod sip;
+
+pub mod stream;
 
 pub mod telephone_event;
