@@ -108,6 +108,7 @@ fn check_limits(line: &LineSpec, source: &Source) -> Result<(), FlowError> {
         ("confirm", t.confirm),
         ("choose", t.choose),
         ("hearing", t.hearing),
+        ("value", t.value),
         ("sure", t.sure),
         ("reject", t.reject),
     ];
@@ -115,7 +116,8 @@ fn check_limits(line: &LineSpec, source: &Source) -> Result<(), FlowError> {
     if let Some((name, value)) = named.iter().find(|(_, v)| !(0.0..1.0).contains(v)) {
         return fail(format!("threshold {name} = {value}: expected a probability from 0 to below 1"));
     }
-    for (low, high) in [("confirm", "accept"), ("reject", "hearing"), ("hearing", "sure")] {
+    for (low, high) in [("confirm", "accept"), ("reject", "hearing"), ("reject", "value"), ("value", "sure")]
+    {
         let value = |name| named.iter().find(|(n, _)| *n == name).map_or(0.0, |(_, v)| *v);
         if value(low) > value(high) {
             let (l, h) = (value(low), value(high));

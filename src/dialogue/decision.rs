@@ -69,7 +69,7 @@ pub(super) fn close_pair(
 pub fn decide_value(confidence: f32, limits: &Thresholds) -> Decision {
     if confidence < limits.reject {
         Decision::Reject
-    } else if confidence < limits.hearing {
+    } else if confidence < limits.value {
         Decision::Confirm
     } else {
         Decision::Accept
@@ -110,6 +110,12 @@ mod tests {
         assert!(!pair(0.9, &[0.6, 0.3]), "one leads");
         assert!(!pair(0.9, &[0.3, 0.2, 0.2]), "neither is likely");
         assert!(!pair(0.4, &[0.45, 0.35]), "badly heard");
+    }
+
+    #[test]
+    fn a_value_in_doubt_is_asked_about() {
+        let decide = |confidence| decide_value(confidence, &Thresholds::default());
+        assert_eq!([0.2, 0.7, 0.8].map(decide), [Decision::Reject, Decision::Confirm, Decision::Accept]);
     }
 
     #[test]

@@ -344,9 +344,11 @@ pub struct Thresholds {
     pub confirm: f32,
     /// Probability from which the second of two close intents is offered beside the first.
     pub choose: f32,
-    /// Recogniser's confidence below which nothing is taken without asking.
+    /// Recogniser's confidence below which no intent is taken without asking.
     pub hearing: f32,
-    /// Recogniser's confidence below which a value is said back in passing.
+    /// Confidence below which no value is taken without asking.
+    pub value: f32,
+    /// Confidence below which a value is said back in passing.
     pub sure: f32,
     /// Recogniser's confidence below which nothing is believed at all.
     pub reject: f32,
@@ -360,7 +362,9 @@ impl Default for Thresholds {
             confirm: 0.35,
             choose: 0.25,
             hearing: 0.55,
-            sure: 0.8,
+            // `docs/decisions.md` has the figures behind these two.
+            value: 0.75,
+            sure: 0.95,
             reject: 0.25,
         }
     }
