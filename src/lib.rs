@@ -13,6 +13,8 @@ pub mod understanding;
 
 pub mod dialogue;
 
+pub mod desk;
+
 pub mod conversation;
 
 #[cfg(feature = "engines")]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use attendant::config::Config;
 use attendant::dialogue::Flow;
-use attendant::host::line::{read_sources, training_set};
+use attendant::host::line::{read_desk, read_sources, training_set};
 use clap::Args;
 
 use super::show;
@@ -29,6 +29,7 @@ pub(crate) fn run(config: &Config, args: &CheckArgs) -> anyhow::Result<ExitCode>
     let sources = read_sources(&config.path("intents"))?;
     let flow = Flow::parse(&sources)?;
     let set = training_set(&sources)?;
+    let desk = read_desk(&config.path("intents"))?;
     let advice = flow.advice();
     if let Some(path) = &args.graph {
         std::fs::write(path, flow.graph()).with_context(|| format!("cannot write {}", path.display()))?;
@@ -39,15 +40,19 @@ pub(crate) fn run(config: &Config, args: &CheckArgs) -> anyhow::Result<ExitCode>
             "intents": flow.intents.len(),
             "sentences": sentences,
             "examples": set.sentences().len(),
+            "queues": desk.queues.len(),
+            "agents": desk.agents.len(),
             "advice": advice,
         });
         anstream::println!("{found}");
     } else {
         let (good, end) = (show::GOOD.render(), show::GOOD.render_reset());
         anstream::println!(
-            "{good}sound{end}: {} intents, {sentences} sentences, {} examples",
+            "{good}sound{end}: {} intents, {sentences} sentences, {} examples, {} queues, {} agents",
             flow.intents.len(),
-            set.sentences().len()
+            set.sentences().len(),
+            desk.queues.len(),
+            desk.agents.len()
         );
         for line in &advice {
             anstream::println!("{}advice:{} {line}", show::HEAD.render(), show::HEAD.render_reset());

@@ -143,7 +143,7 @@ fn export(config: &Config, args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let mut lists: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
     for source in &sources {
         match std::path::Path::new(&source.path).file_stem().and_then(|s| s.to_str()) {
-            Some("line") => {}
+            Some("line" | "desk") => {}
             Some("entities") => {
                 for spec in EntitySpec::parse_all(&source.path, &source.text)? {
                     if let EntityKind::List { values } = spec.kind {

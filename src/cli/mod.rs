@@ -11,6 +11,8 @@ mod config;
 
 mod demo;
 
+mod desk;
+
 mod intents;
 
 mod models;
@@ -89,6 +91,8 @@ enum Command {
     Prompts(prompts::PromptsArgs),
     /// Begin an intent
     New(new::NewArgs),
+    /// Who takes calls: where one goes and why, and a simulated day
+    Desk(desk::DeskArgs),
     /// Records of past calls
     Calls(calls::CallsArgs),
     /// A kept call as a script; or all of them with a change, and whose outcome differs
@@ -133,6 +137,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Prompts(args) => prompts::run(&config, &args),
         Command::New(args) => new::run(&config, &args),
         Command::Replay(args) => replay::run(&config, &args),
+        Command::Desk(args) => desk::run(&config, &args),
         Command::Calls(args) => calls::run(&config, &args),
         Command::Config(args) => config::run(&config, &args),
     }

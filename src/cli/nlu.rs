@@ -217,7 +217,7 @@ fn known_sentences(config: &Config) -> anyhow::Result<Vec<String>> {
     let mut sentences = Vec::new();
     for source in line::read_sources(&config.path("intents"))? {
         let stem = std::path::Path::new(&source.path).file_stem().and_then(|s| s.to_str()).map(str::to_owned);
-        if !matches!(stem.as_deref(), Some("line" | "entities")) {
+        if !matches!(stem.as_deref(), Some("line" | "entities" | "desk")) {
             let file = TrainingFile::parse(&source.path, &source.text)?;
             sentences.extend(file.examples.into_iter().map(|e| e.text));
         }

@@ -129,7 +129,7 @@ pub(super) struct FlowParts<'a> {
 }
 
 impl Flow {
-    /// Parses and checks a folder's files: `line.toml`, `entities.toml`, and one an intent.
+    /// Parses and checks a folder's files: `line.toml`, `entities.toml`, and one an intent; `desk.toml` is passed over.
     ///
     /// # Errors
     /// The first mistake, with file, line and what was expected.
@@ -145,7 +145,8 @@ impl Flow {
                     line = Some((spec, source));
                 }
                 "entities" => entities = parse_entities(source)?,
-                OUT_OF_SCOPE => {}
+                // Examples and routing: others' business.
+                OUT_OF_SCOPE | "desk" => {}
                 stem => {
                     let name: IntentName = stem.parse().map_err(|e: String| FlowError::at(source, 0, e))?;
                     let spec: IntentSpec =

@@ -14,6 +14,7 @@ use super::reload::LiveFlow;
 use crate::call::{CallRecord, Prompt};
 use crate::channel::wav;
 use crate::config::{Config, ConfigError};
+use crate::desk::{DeskError, DeskPlan};
 use crate::dialogue::{Flow, FlowError, Source};
 use crate::speech::asr::{AsrError, PoolOptions, Recognizer, RecognizerPool, Settings, WhisperModel};
 use crate::store::{Store, StoreError, Written};
@@ -56,6 +57,9 @@ pub enum LineError {
     /// A mistake in `intents/`.
     #[error(transparent)]
     Flow(#[from] FlowError),
+    /// A mistake in `intents/desk.toml`.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
     /// A mistake in an intent file's examples.
     #[error(transparent)]
     Training(#[from] TrainingFileError),
@@ -91,6 +95,8 @@ pub struct Line {
     pub flow: std::sync::Arc<Flow>,
     /// The same, read anew when a team changes it: for the next call.
     pub live: LiveFlow,
+    /// Who takes the calls that need a person.
+    pub desk: std::sync::Arc<DeskPlan>,
     /// What a sentence means.
     pub classifier: IntentClassifier,
     /// Whether it has been trained anew.
@@ -136,6 +142,19 @@ pub fn read_sources(folder: &Path) -> Result<Vec<Source>, LineError> {
     Ok(sources)
 }
 
+/// Who takes calls: the folder's `desk.toml`, or a desk with nobody at it where there is none.
+///
+/// # Errors
+/// The first mistake, with file and line.
+pub fn read_desk(folder: &Path) -> Result<DeskPlan, LineError> {
+    let path = folder.join("desk.toml");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(DeskPlan::parse(&path.display().to_string(), &text)?),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(DeskPlan::empty()),
+        Err(e) => Err(LineError::Read { path, why: e.to_string() }),
+    }
+}
+
 /// The training set in a folder's files; `line.toml` and `entities.toml` hold no examples.
 ///
 /// # Errors
@@ -143,7 +162,7 @@ pub fn read_sources(folder: &Path) -> Result<Vec<Source>, LineError> {
 pub fn training_set(sources: &[Source]) -> Result<TrainingSet, LineError> {
     let holds_examples = |s: &&Source| {
         let stem = Path::new(&s.path).file_stem().map(|s| s.to_string_lossy().into_owned());
-        !matches!(stem.as_deref(), Some("line" | "entities"))
+        !matches!(stem.as_deref(), Some("line" | "entities" | "desk"))
     };
     let files = sources
         .iter()
@@ -252,6 +271,7 @@ impl Line {
     ) -> Result<Line, LineError> {
         let sources = read_sources(&config.path("intents"))?;
         let flow = std::sync::Arc::new(Flow::parse(&sources)?);
+        let desk = std::sync::Arc::new(read_desk(&config.path("intents"))?);
         let set = training_set(&sources)?;
         let classifier = open_classifier(config, &set, progress)?;
         let head_watch = HeadWatch::new(config.path("intents"), head_folder(config));
@@ -260,7 +280,7 @@ impl Line {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let store = runtime.block_on(open_store(store))?;
         let live = LiveFlow::new(config.path("intents"), sources, std::sync::Arc::clone(&flow));
-        Ok(Line { flow, live, classifier, head_watch, recognizer, pool, voice, store, runtime })
+        Ok(Line { flow, live, desk, classifier, head_watch, recognizer, pool, voice, store, runtime })
     }
 
     /// Keeps a call's record; where the store does not take it, on disk until it does.

@@ -129,7 +129,8 @@ pub fn findings(config: &Config) -> Result<Vec<Finding>, LineError> {
     };
     let mut found = Vec::new();
     let mut files = Vec::new();
-    for source in sources.iter().filter(|s| !matches!(stem(s).as_deref(), Some("line" | "entities"))) {
+    for source in sources.iter().filter(|s| !matches!(stem(s).as_deref(), Some("line" | "entities" | "desk")))
+    {
         match TrainingFile::parse(&source.path, &source.text) {
             Ok(file) => files.push(file),
             Err(e) => found.push(error(&e.path, e.line, &e.message)),

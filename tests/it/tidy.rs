@@ -274,7 +274,7 @@ fn unexplained(folder: &str, readme: &str, files: &[(&str, u64)]) -> Vec<String>
 }
 
 /// Keys that a file of `intents/` may have, by the source that parses it, and the documentation does not name.
-fn undocumented_keys(source: &str, docs: &str) -> Vec<String> {
+fn undocumented_keys(source: &str, page: &str, docs: &str) -> Vec<String> {
     let tokens = tokens(source);
     let text = |n: usize| tokens.get(n).map_or("", |t| t.text.as_str());
     let mut missing = BTreeSet::new();
@@ -283,9 +283,18 @@ fn undocumented_keys(source: &str, docs: &str) -> Vec<String> {
         let open = (start..tokens.len()).find(|n| text(*n) == "{").unwrap_or(tokens.len());
         let close = (open..tokens.len()).find(|n| text(*n) == "}").unwrap_or(tokens.len());
         let keys = (open..close).filter(|n| text(*n) == "pub" && text(n + 2) == ":").map(|n| text(n + 1));
-        missing.extend(keys.filter(|key| !docs.contains(&format!("`{key}`"))));
+        missing.extend(keys.filter(|key| !explains(docs, key)));
     }
-    missing.into_iter().map(|key| format!("docs/intents.md does not explain `{key}`")).collect()
+    missing.into_iter().map(|key| format!("docs/{page} does not explain `{key}`")).collect()
+}
+
+/// In the text, or as a key of an example.
+fn explains(docs: &str, key: &str) -> bool {
+    let in_an_example = |line: &str| {
+        let line = line.trim_start_matches("# ").trim_start_matches('[');
+        line.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', ']', '.']))
+    };
+    docs.contains(&format!("`{key}`")) || docs.lines().any(in_an_example)
 }
 
 #[test]
@@ -352,11 +361,15 @@ fn every_top_level_entry_is_known() {
 
 #[test]
 fn every_key_of_the_intent_files_is_documented() {
-    let docs = include_str!("../../docs/intents.md");
-    for source in
-        [include_str!("../../src/dialogue/spec.rs"), include_str!("../../src/dialogue/intent_spec.rs")]
-    {
-        assert_clean(undocumented_keys(source, docs));
+    let intents = ("intents.md", include_str!("../../docs/intents.md"));
+    let desk = ("desk.md", include_str!("../../docs/desk.md"));
+    for (source, (page, docs)) in [
+        (include_str!("../../src/dialogue/spec.rs"), intents),
+        (include_str!("../../src/dialogue/intent_spec.rs"), intents),
+        (include_str!("../../src/desk/spec.rs"), desk),
+        (include_str!("../../src/desk/simulate/spec.rs"), desk),
+    ] {
+        assert_clean(undocumented_keys(source, page, docs));
     }
 }
 
@@ -475,6 +488,7 @@ mod complaints {
     #[test]
     fn a_key_without_documentation() {
         let source = "#[serde(deny_unknown_fields)] pub struct A { /// x\n pub one: u8, pub two: Vec<(u8, u8)>, } pub struct B { pub three: u8 }";
-        check(&undocumented_keys(source, "`one` and two"), &["`two`"]);
+        check(&undocumented_keys(source, "a.md", "`one` and two"), &["`two`"]);
+        check(&undocumented_keys(source, "a.md", "one = 1\n# two = 2  # why"), &[]);
     }
 }

@@ -1,0 +1,47 @@
+//! `attendant desk`: where calls go and why, and a day of the desk.
+
+mod route;
+
+mod simulate;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use attendant::config::Config;
+use attendant::desk::DeskPlan;
+use attendant::host::line::read_desk;
+use clap::{Args, Subcommand};
+
+/// Who takes calls: see docs/desk.md.
+#[derive(Debug, Args)]
+pub(crate) struct DeskArgs {
+    #[command(subcommand)]
+    command: DeskCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DeskCommand {
+    /// Where a call would go, or why a past one went where it did
+    Route(route::RouteArgs),
+    /// Play a day: service level, waits and occupancy beside Erlang C
+    Simulate(simulate::SimulateArgs),
+}
+
+pub(crate) fn run(config: &Config, args: &DeskArgs) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        DeskCommand::Route(args) => route::run(config, args),
+        DeskCommand::Simulate(args) => simulate::run(config, args),
+    }
+}
+
+/// The desk of the line, or of a file.
+fn plan(config: &Config, file: Option<&Path>) -> anyhow::Result<DeskPlan> {
+    match file {
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .map_err(|e| anyhow::anyhow!("cannot read {}: {e}", file.display()))?;
+            Ok(DeskPlan::parse(&file.display().to_string(), &text)?)
+        }
+        None => Ok(read_desk(&config.path("intents"))?),
+    }
+}
