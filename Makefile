@@ -17,7 +17,7 @@ HOURS ?= 8
 .DEFAULT_GOAL := help
 # Cargo does its own work in parallel.
 .NOTPARALLEL:
-.PHONY: help demo test build models core sim engines audio test-audio bench starter fmt fmt-check lint deny clean
+.PHONY: help demo test build models core store crash sim engines audio test-audio bench starter fmt fmt-check lint deny clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,13 @@ deny: ## licences, banned crates, sources, advisories
 
 core: ## the pure core's tests, in seconds
 	$(CARGO) test --locked --no-default-features
+
+store: $(STAMPS)/test ## the store's tests alone, on SQLite and PostgreSQL
+	$(CARGO) test --locked --no-default-features --features store --lib store::
+
+crash: $(STAMPS)/test ## twenty lives of a node, five hundred things in flight, kill -9 (a sample is in `test`)
+	CRASH_KILLS=20 CRASH_THINGS=500 $(CARGO) test --locked --no-default-features --features store --lib \
+		store::tests::crash:: -- --nocapture --test-threads=1
 
 sim: ## ten thousand random callers, faults and all (a sample is in `core`)
 	SIM_CALLERS=10000 $(CARGO) test --locked --release --no-default-features --test it sim::

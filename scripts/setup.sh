@@ -5,9 +5,9 @@ set -euo pipefail
 
 build=(g++ cmake make pkg-config libasound2-dev python3 python3-pip)
 run=(libflite1 espeak-ng espeak-ng-data)
-# A synthesiser that the models never heard in training: the audio suite's held-out callers. And another detector
-# of keypad tones, which the bench compares ours with.
-check=(festival festvox-kdlpc16k libspandsp2)
+# A synthesiser that the models never heard in training: the audio suite's held-out callers. Another detector of
+# keypad tones, which the bench compares ours with. And a database that the store is tested on.
+check=(festival festvox-kdlpc16k libspandsp2 postgresql)
 # All that the ear is trained with.
 train=(flite libespeak-ng1 festvox-kallpc16k festvox-us-slt-hts python3-venv)
 

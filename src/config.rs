@@ -31,6 +31,11 @@ pub const KEYS: &[Key] = &[
         help: "folder for the database, kept renderings and spooled records",
     },
     Key {
+        name: "database",
+        default: "",
+        help: "a file, or postgresql://USER:PASSWORD@HOST/NAME; without it, attendant.db in the state folder",
+    },
+    Key {
         name: "speech_model",
         default: "starter-en",
         help: "Whisper model: a name in models/manifest.toml, or a GGML file",

@@ -23,7 +23,7 @@ pub mod voice;
 #[cfg(feature = "host")]
 pub mod channel;
 
-#[cfg(feature = "host")]
+#[cfg(feature = "store")]
 pub mod store;
 
 #[cfg(feature = "host")]

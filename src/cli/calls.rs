@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use attendant::call::Stage;
 use attendant::config::Config;
-use attendant::host::line::database;
+use attendant::host::line::{open_kept, store_address};
 use attendant::store::{KeptCall, Store};
 use clap::Args;
 
@@ -29,14 +29,9 @@ pub(crate) struct CallsArgs {
 }
 
 pub(crate) fn run(config: &Config, args: &CallsArgs) -> anyhow::Result<ExitCode> {
-    let path = database(&config.path("state"));
-    anyhow::ensure!(path.is_file(), "{} is not there: no call has been taken yet", path.display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut records = runtime.block_on(async {
-        let store = Store::open(&path.display().to_string()).await?;
-        store.flush_spool().await?;
-        store.records().await
-    })?;
+    let store = kept_store(config, &runtime)?;
+    let mut records = runtime.block_on(store.records())?;
     if args.callbacks {
         records.retain(|kept| kept.record.callback.is_some());
     }
@@ -75,6 +70,16 @@ pub(crate) fn run(config: &Config, args: &CallsArgs) -> anyhow::Result<ExitCode>
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The store with what past calls left.
+pub(crate) fn kept_store(config: &Config, runtime: &tokio::runtime::Runtime) -> anyhow::Result<Store> {
+    match runtime.block_on(open_kept(config))? {
+        Some(store) => Ok(store),
+        None => {
+            anyhow::bail!("{} is not there: no call has been taken yet", store_address(config).display())
+        }
+    }
 }
 
 /// Calls by the stage in which they ended, and how they came out.

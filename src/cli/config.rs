@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use attendant::config::{Config, KEYS};
+use attendant::store::printable;
 use clap::{Args, Subcommand};
 
 use super::show;
@@ -30,7 +31,10 @@ pub(crate) fn run(config: &Config, args: &ConfigArgs) -> anyhow::Result<ExitCode
         let all: serde_json::Map<String, serde_json::Value> = config
             .all()
             .map(|(key, value, origin)| {
-                (key.to_owned(), serde_json::json!({ "value": value, "origin": origin.to_string() }))
+                (
+                    key.to_owned(),
+                    serde_json::json!({ "value": shown(key, value), "origin": origin.to_string() }),
+                )
             })
             .collect();
         anstream::println!("{}", serde_json::Value::Object(all));
@@ -39,12 +43,18 @@ pub(crate) fn run(config: &Config, args: &ConfigArgs) -> anyhow::Result<ExitCode
     for (key, value, origin) in config.all() {
         let help = KEYS.iter().find(|k| k.name == key).map_or("", |k| k.help);
         anstream::println!(
-            "{}{key}{} = {value}  {}({origin}; {help}){}",
+            "{}{key}{} = {}  {}({origin}; {help}){}",
             show::HEAD.render(),
             show::HEAD.render_reset(),
+            shown(key, value),
             show::DIM.render(),
             show::DIM.render_reset()
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A value as it may be seen: a database's without its password.
+fn shown(key: &str, value: &str) -> String {
+    if key == "database" { printable(value) } else { value.to_owned() }
 }

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use attendant::config::Config;
-use attendant::host::line::database;
+use attendant::host::line::open_kept;
 use attendant::host::{exchange, line, nlu};
-use attendant::store::Store;
 use attendant::understanding::exchange::{Bundle, Format};
 use attendant::understanding::{Evaluation, TrainingFile};
 use clap::Args;
@@ -231,15 +230,8 @@ fn known_sentences(config: &Config) -> anyhow::Result<Vec<String>> {
 
 /// The records in the store; none where no call has been taken yet.
 pub(crate) fn past_calls(config: &Config) -> anyhow::Result<Vec<attendant::call::CallRecord>> {
-    let path = database(&config.path("state"));
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let records = runtime.block_on(async {
-        let store = Store::open(&path.display().to_string()).await?;
-        store.flush_spool().await?;
-        store.records().await
-    })?;
+    let Some(store) = runtime.block_on(open_kept(config))? else { return Ok(Vec::new()) };
+    let records = runtime.block_on(store.records())?;
     Ok(records.into_iter().map(|kept| kept.record).collect())
 }

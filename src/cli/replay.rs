@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use attendant::config::Config;
 use attendant::conversation::script::{Outcome, Script, of_record, run as play};
 use attendant::dialogue::{Flow, Source};
-use attendant::host::line::{database, read_sources};
-use attendant::store::{KeptCall, Store};
+use attendant::host::line::read_sources;
+use attendant::store::KeptCall;
 use clap::Args;
 
 use super::show;
@@ -54,10 +54,9 @@ pub(crate) fn run(config: &Config, args: &ReplayArgs) -> anyhow::Result<ExitCode
 }
 
 fn records(config: &Config) -> anyhow::Result<Vec<KeptCall>> {
-    let path = database(&config.path("state"));
-    anyhow::ensure!(path.is_file(), "{} is not there: no call has been taken yet", path.display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(async { Store::open(&path.display().to_string()).await?.records().await })?)
+    let store = super::calls::kept_store(config, &runtime)?;
+    Ok(runtime.block_on(store.records())?)
 }
 
 /// The line's day and hour when a call arrived.

@@ -1,9 +1,9 @@
 //! A promise to call back: kept once, within the hours and the window, or given up aloud.
 //!
 //! A [`Callback`] is what the store keeps. Each change is a method that takes the time and leaves the whole
-//! next state, so that a crash between two changes leaves one of them and never a mixture. A caller's
-//! telephone may ring a second time after a crash; a conversation that took place is never held twice, since
-//! [`Callback::reached`] is written before the two are put through.
+//! next state, so that a crash between two changes leaves one of them and never a mixture.
+//! [`Callback::reached`] is written as soon as the two are connected: a node that dies before that takes the
+//! conversation with it, so that calling again keeps the promise and doubles nothing.
 
 use std::fmt;
 use std::time::Duration;
@@ -171,7 +171,7 @@ impl Callback {
         is_due
     }
 
-    /// The caller answered.
+    /// The caller answered, and has the agent on the line.
     pub fn reached(&mut self) {
         self.attempts = self.attempts.saturating_add(1);
         self.state = CallbackState::Over(CallbackEnd::Reached);

@@ -17,7 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::desk::{DeskError, DeskPlan};
 use crate::dialogue::{Flow, FlowError, Source};
 use crate::speech::asr::{AsrError, PoolOptions, Recognizer, RecognizerPool, Settings, WhisperModel};
-use crate::store::{Store, StoreError, Written};
+use crate::store::{Store, StoreError, StoreOptions, Written};
 use crate::understanding::classifier::{
     ClassifierError, Encoder, Head, IntentClassifier, Progress, Trained, TrainingOptions, TrainingReport,
     train,
@@ -257,7 +257,8 @@ impl Line {
     /// # Errors
     /// The first part that cannot be used, with what to do.
     pub fn open(config: &Config, progress: &mut dyn FnMut(Progress)) -> Result<Line, LineError> {
-        Line::open_with_store(config, &config.path("state"), progress)
+        let state = config.path("state");
+        Line::open_at(config, &store_address(config), &state, progress)
     }
 
     /// Opens everything, with the store in a folder of its own: for suites, whose calls are nobody's.
@@ -269,6 +270,15 @@ impl Line {
         store: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Line, LineError> {
+        Line::open_at(config, &database(store), store, progress)
+    }
+
+    fn open_at(
+        config: &Config,
+        address: &Path,
+        state: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Line, LineError> {
         let sources = read_sources(&config.path("intents"))?;
         let flow = std::sync::Arc::new(Flow::parse(&sources)?);
         let desk = std::sync::Arc::new(read_desk(&config.path("intents"))?);
@@ -278,7 +288,7 @@ impl Line {
         let (recognizer, pool) = open_ear(config)?;
         let voice = open_voice(config, &flow)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let store = runtime.block_on(open_store(store))?;
+        let store = runtime.block_on(open_store(address, state))?;
         let live = LiveFlow::new(config.path("intents"), sources, std::sync::Arc::clone(&flow));
         Ok(Line { flow, live, desk, classifier, head_watch, recognizer, pool, voice, store, runtime })
     }
@@ -390,10 +400,38 @@ pub fn database(data: &Path) -> PathBuf {
     data.join("attendant.db")
 }
 
-async fn open_store(data: &Path) -> Result<Store, LineError> {
+/// Where the settings say that the store is: a file, by default in the folder of data, or a server.
+pub fn store_address(config: &Config) -> PathBuf {
+    match config.get("database") {
+        "" => database(&config.path("state")),
+        address => PathBuf::from(address),
+    }
+}
+
+/// The store with what past calls left; `None` where there is none yet.
+///
+/// # Errors
+/// Where it cannot be opened, or does not take what waited for it.
+pub async fn open_kept(config: &Config) -> Result<Option<Store>, LineError> {
+    let address = store_address(config);
+    if !Store::is_there(&address) {
+        return Ok(None);
+    }
+    let store = Store::open_with(&address, store_options(&address, &config.path("state"))).await?;
+    store.flush_spool().await?;
+    Ok(Some(store))
+}
+
+/// What a server cannot take waits in the folder of data; what a file cannot, beside it.
+fn store_options(address: &Path, data: &Path) -> StoreOptions {
+    let is_server = Store::is_server(address);
+    StoreOptions { spool_folder: is_server.then(|| data.join("attendant.spool")), ..StoreOptions::default() }
+}
+
+async fn open_store(address: &Path, data: &Path) -> Result<Store, LineError> {
     std::fs::create_dir_all(data)
         .map_err(|e| LineError::Read { path: data.to_owned(), why: e.to_string() })?;
-    let store = Store::open(&database(data).display().to_string()).await?;
+    let store = Store::open_with(address, store_options(address, data)).await?;
     store.seed_demo().await?;
     store.flush_spool().await?;
     Ok(store)

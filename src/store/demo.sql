@@ -34,5 +34,5 @@ FROM (
     UNION ALL SELECT '731508', 8, 'monitor',         'processing', '-2 days',  '+7 days',  NULL
     UNION ALL SELECT '732996', 8, 'standing desk',   'processing', '-1 day',   '+14 days', NULL
     UNION ALL SELECT '729011', 8, 'web camera',      'delivered',  '-30 days', '-26 days', 'City Post'
-) WHERE true
+) AS demo WHERE true
 ON CONFLICT (number) DO UPDATE SET placed_on = excluded.placed_on, expected_on = excluded.expected_on;

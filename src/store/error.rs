@@ -8,7 +8,9 @@ use sqlx::migrate::MigrateError;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The address names another kind of database.
-    #[error("'{0}' is no SQLite database: expected a file's path or sqlite:PATH")]
+    #[error(
+        "'{0}' is no database that the line knows: expected a file's path, sqlite:PATH or postgresql://…"
+    )]
     Unsupported(String),
     /// Another program holds it.
     #[error("the database {} is locked by another program: close that program", .0.display())]
@@ -27,6 +29,25 @@ pub enum StoreError {
         /// The schema's version that this release does not know.
         version: i64,
     },
+    /// The server cannot be reached, or has no time.
+    #[error("the database {} does not answer: {why}; check that PostgreSQL runs there and that its address is right", path.display())]
+    Unreachable {
+        /// Its address.
+        path: PathBuf,
+        /// What the network or the server said.
+        why: String,
+    },
+    /// The server lets nobody in.
+    #[error("the database {} lets nobody in: {why}; check user and password, and that the database was created", path.display())]
+    Refused {
+        /// Its address.
+        path: PathBuf,
+        /// What the server said.
+        why: String,
+    },
+    /// Somebody else has taken it over meanwhile.
+    #[error("'{0}' is no longer this node's: another has taken it over")]
+    ClaimLost(String),
     /// It may not be opened or written, or its disk is full.
     #[error("the database {} cannot be used: {why}; check that the folder exists, that both may be written, and that the disk is not full", path.display())]
     Unusable {
@@ -75,6 +96,9 @@ pub enum StoreError {
 impl StoreError {
     /// Sorts SQLite's answer by what can be done about it (result codes: sqlite.org/rescode.html).
     pub(super) fn new(path: &Path, error: &sqlx::Error) -> StoreError {
+        if path.to_string_lossy().starts_with(super::SERVER) {
+            return StoreError::of_server(path, error);
+        }
         let path = path.to_owned();
         if matches!(error, sqlx::Error::PoolTimedOut) {
             return StoreError::Locked(path);
@@ -94,6 +118,32 @@ impl StoreError {
                 _ => StoreError::Failed { path, why },
             },
             None => StoreError::Failed { path, why },
+        }
+    }
+
+    /// Sorts a server's answer by what can be done about it (PostgreSQL's manual, appendix A).
+    fn of_server(path: &Path, error: &sqlx::Error) -> StoreError {
+        let (path, why) = (path.to_owned(), error.to_string());
+        let Some(database) = error.as_database_error() else {
+            let is_network =
+                matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut);
+            return if is_network {
+                StoreError::Unreachable { path, why }
+            } else {
+                StoreError::Failed { path, why }
+            };
+        };
+        // What the server says of a value may quote it.
+        let why = database.message().lines().next().unwrap_or_default().to_owned();
+        match database.code().as_deref().unwrap_or_default() {
+            code if code.starts_with("08") || code.starts_with("57P") || code == "53300" => {
+                StoreError::Unreachable { path, why }
+            }
+            code if code.starts_with("28") || code == "3D000" || code == "42501" => {
+                StoreError::Refused { path, why }
+            }
+            code if code.starts_with("53") => StoreError::Unusable { path, why },
+            _ => StoreError::Failed { path, why },
         }
     }
 

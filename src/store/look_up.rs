@@ -1,6 +1,6 @@
 //! Look-ups by name: what a prompt needs to know about a customer or an order.
 
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{Column, Row as _, ValueRef};
 
 use super::proof::Proof;
@@ -9,10 +9,8 @@ use crate::call::{Pii, Query, Row};
 
 /// The customer with a telephone number: `id`, `name`, `first_name`, `phone`.
 const CUSTOMER_BY_ANI: &str = "
-    SELECT CAST(id AS TEXT) AS id, name,
-           CASE instr(name, ' ') WHEN 0 THEN name ELSE substr(name, 1, instr(name, ' ') - 1) END AS first_name,
-           phone
-    FROM customers WHERE phone = ?1";
+    SELECT CAST(id AS TEXT) AS id, name, name AS first_name, phone
+    FROM customers WHERE phone = $1";
 
 /// The fields of an order. `status` is one word for a prompt to choose by, `status_words` what may be
 /// said; `open` is `yes` until it is delivered or cancelled. Dates are ISO 8601.
@@ -27,31 +25,31 @@ macro_rules! order_fields {
 }
 
 /// One order.
-const ORDER_BY_NUMBER: &str = concat!(order_fields!(), "WHERE o.number = ?1");
+const ORDER_BY_NUMBER: &str = concat!(order_fields!(), "WHERE o.number = $1");
 
 /// A caller's orders, open ones first, newest first. Twenty are more than anyone listens to.
 const ORDERS_BY_ANI: &str = concat!(
     order_fields!(),
-    "WHERE c.phone = ?1 ORDER BY open DESC, o.placed_on DESC, o.number DESC LIMIT 20"
+    "WHERE c.phone = $1 ORDER BY open DESC, o.placed_on DESC, o.number DESC LIMIT 20"
 );
 
 /// A caller's orders that are still on their way, newest first.
 const OPEN_ORDERS_BY_ANI: &str = concat!(
     order_fields!(),
-    "WHERE c.phone = ?1 AND o.status IN ('processing', 'shipped') ORDER BY o.placed_on DESC, o.number DESC LIMIT 20"
+    "WHERE c.phone = $1 AND o.status IN ('processing', 'shipped') ORDER BY o.placed_on DESC, o.number DESC LIMIT 20"
 );
 
 /// A caller's orders of one day.
 const ORDERS_BY_DATE: &str = concat!(
     order_fields!(),
-    "WHERE o.placed_on = ?1 AND c.phone = ?2 ORDER BY open DESC, o.number DESC LIMIT 20"
+    "WHERE o.placed_on = $1 AND c.phone = $2 ORDER BY open DESC, o.number DESC LIMIT 20"
 );
 
 /// The orders of the customer of a surname, or a whole name, and a postcode.
 const ORDERS_BY_NAME: &str = concat!(
     order_fields!(),
-    "WHERE (lower(c.name) = lower(?1) OR lower(c.name) LIKE '% ' || lower(?1))
-       AND upper(replace(c.postcode, ' ', '')) = upper(replace(?2, ' ', ''))
+    "WHERE (lower(c.name) = lower($1) OR lower(c.name) LIKE '% ' || lower($1))
+       AND upper(replace(c.postcode, ' ', '')) = upper(replace($2, ' ', ''))
      ORDER BY open DESC, o.placed_on DESC, o.number DESC LIMIT 20"
 );
 
@@ -104,14 +102,18 @@ impl Store {
         rows.iter().map(|row| self.fields(row)).collect()
     }
 
-    fn fields(&self, row: &SqliteRow) -> Result<Row, StoreError> {
+    fn fields(&self, row: &AnyRow) -> Result<Row, StoreError> {
         let mut fields = Row::new();
         for column in row.columns() {
             let value = row.try_get_raw(column.ordinal());
             if value.map_err(|e| StoreError::new(&self.path, &e))?.is_null() {
                 continue;
             }
-            let text: String = row.try_get(column.ordinal()).map_err(|e| StoreError::new(&self.path, &e))?;
+            let mut text: String =
+                row.try_get(column.ordinal()).map_err(|e| StoreError::new(&self.path, &e))?;
+            if column.name() == "first_name" {
+                text.truncate(text.find(' ').unwrap_or(text.len()));
+            }
             fields.insert(column.name().to_owned(), Pii::new(text));
         }
         Ok(fields)

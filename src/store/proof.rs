@@ -29,15 +29,15 @@ impl Proof {
 
     fn sql(self) -> &'static str {
         match self {
-            Proof::Pin => "SELECT pin_hash FROM customers WHERE id = ?1",
-            Proof::DateOfBirth => "SELECT born_on FROM customers WHERE id = ?1",
-            Proof::Postcode => "SELECT postcode FROM customers WHERE id = ?1",
+            Proof::Pin => "SELECT pin_hash FROM customers WHERE id = $1",
+            Proof::DateOfBirth => "SELECT born_on FROM customers WHERE id = $1",
+            Proof::Postcode => "SELECT postcode FROM customers WHERE id = $1",
         }
     }
 }
 
 const WRONG: &str = "SELECT count(*) FROM wrong_proofs
-    WHERE at_unix_ms > ?1 AND (account = ?2 OR (?3 IS NOT NULL AND ani = ?3))";
+    WHERE at_unix_ms > $1 AND (account = $2 OR ($3 IS NOT NULL AND ani = $3))";
 
 fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -89,7 +89,7 @@ impl Store {
             None => None,
         };
         let opened = self.current().await?;
-        let done = sqlx::query("UPDATE customers SET pin_hash = ?1 WHERE id = ?2")
+        let done = sqlx::query("UPDATE customers SET pin_hash = $1 WHERE id = $2")
             .bind(hash)
             .bind(account)
             .execute(&opened.writer)
@@ -112,9 +112,11 @@ impl Store {
     }
 
     async fn proof_of(&self, proof: Proof, account: &str) -> Result<Option<Pii<String>>, StoreError> {
+        // What is no number is nobody's account.
+        let Ok(number) = account.parse::<i64>() else { return Ok(None) };
         let opened = self.current().await?;
         let known: Option<Option<String>> = sqlx::query_scalar(proof.sql())
-            .bind(account)
+            .bind(number)
             .fetch_optional(&opened.readers)
             .await
             .map_err(|e| StoreError::new(&self.path, &e))?;
@@ -129,17 +131,17 @@ impl Store {
     ) -> Result<(), StoreError> {
         let opened = self.current().await?;
         let failed = |e| StoreError::new(&self.path, &e);
-        let mut transaction = opened.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        let old = sqlx::query("DELETE FROM wrong_proofs WHERE at_unix_ms <= ?1").bind(since);
+        let mut transaction = opened.begin().await.map_err(failed)?;
+        let old = sqlx::query("DELETE FROM wrong_proofs WHERE at_unix_ms <= $1").bind(since);
         old.execute(&mut *transaction).await.map_err(failed)?;
-        let new = sqlx::query("INSERT INTO wrong_proofs (account, ani, at_unix_ms) VALUES (?1, ?2, ?3)");
+        let new = sqlx::query("INSERT INTO wrong_proofs (account, ani, at_unix_ms) VALUES ($1, $2, $3)");
         new.bind(account).bind(ani).bind(now_ms()).execute(&mut *transaction).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)
     }
 
     async fn forget_wrong_proofs(&self, account: &str) -> Result<(), StoreError> {
         let opened = self.current().await?;
-        let gone = sqlx::query("DELETE FROM wrong_proofs WHERE account = ?1").bind(account);
+        let gone = sqlx::query("DELETE FROM wrong_proofs WHERE account = $1").bind(account);
         gone.execute(&opened.writer).await.map(|_| ()).map_err(|e| StoreError::new(&self.path, &e))
     }
 }
@@ -176,7 +178,7 @@ async fn hashed(pin: Pii<String>) -> Result<String, String> {
 /// it is fresh.
 const DROPPED: &str = "
     SELECT intent, slots, disposition, cause, started_at_unix_ms + duration_ms AS ended
-    FROM calls WHERE ltrim(ani, '+') = ?1 ORDER BY started_at_unix_ms DESC LIMIT 1";
+    FROM calls WHERE ltrim(ani, '+') = $1 ORDER BY started_at_unix_ms DESC LIMIT 1";
 
 impl Store {
     pub(super) async fn dropped_call(&self, query: &Query) -> Result<Vec<Row>, StoreError> {

@@ -1,10 +1,11 @@
 //! The record of each call, written once and read back.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sqlx::AnyConnection;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::any::AnyRow;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, figures};
 use crate::call::{CallId, CallRecord, CallTime, Handoff, Pii};
 
 /// A call's record and when the call arrived.
@@ -30,10 +31,10 @@ pub enum Written {
 const INSERT_CALL: &str = "
     INSERT INTO calls (id, started_at_unix_ms, duration_ms, ani, dnis, intent, slots, turns, disposition, cause,
                        stage, reference, rating, callback, look_ups)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING";
 
 const INSERT_HANDOFF: &str = "
-    INSERT INTO handoffs (call_id, skill, reason, intent, facts, last_heard) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    INSERT INTO handoffs (call_id, skill, reason, intent, facts, last_heard) VALUES ($1, $2, $3, $4, $5, $6)";
 
 macro_rules! select_calls {
     () => {
@@ -44,7 +45,7 @@ macro_rules! select_calls {
 
 const SELECT_ALL: &str = concat!(select_calls!(), "ORDER BY c.started_at_unix_ms, c.id");
 
-const SELECT_ONE: &str = concat!(select_calls!(), "WHERE c.id = ?1");
+const SELECT_ONE: &str = concat!(select_calls!(), "WHERE c.id = $1");
 
 impl Store {
     /// Writes a call's record, whole or not at all, and once however often it is asked to. Where the
@@ -93,10 +94,13 @@ impl Store {
     pub(super) async fn insert(&self, kept: &KeptCall) -> Result<bool, StoreError> {
         let opened = self.current().await?;
         let failed = |e| StoreError::new(&self.path, &e);
-        let mut transaction = opened.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let mut transaction = opened.begin().await.map_err(failed)?;
         let is_new = insert_call(&mut transaction, kept).await.map_err(failed)?;
         if let (true, Some(handoff)) = (is_new, &kept.record.handoff) {
             insert_handoff(&mut transaction, &kept.record.id, handoff).await.map_err(failed)?;
+        }
+        if is_new {
+            figures::count_call(&mut transaction, kept).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)?;
         // The file may have lost its name since `current` looked; then what was written is lost with it.
@@ -104,7 +108,7 @@ impl Store {
     }
 }
 
-async fn insert_call(connection: &mut SqliteConnection, kept: &KeptCall) -> Result<bool, sqlx::Error> {
+async fn insert_call(connection: &mut AnyConnection, kept: &KeptCall) -> Result<bool, sqlx::Error> {
     let record = &kept.record;
     let done = sqlx::query(INSERT_CALL)
         .bind(record.id.as_str())
@@ -128,7 +132,7 @@ async fn insert_call(connection: &mut SqliteConnection, kept: &KeptCall) -> Resu
 }
 
 async fn insert_handoff(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     id: &CallId,
     handoff: &Handoff,
 ) -> Result<(), sqlx::Error> {
@@ -138,7 +142,8 @@ async fn insert_handoff(
         .bind(handoff.reason.to_string())
         .bind(handoff.intent.as_ref().map(|intent| intent.as_str()))
         .bind(json(&handoff.facts))
-        .bind(handoff.last_heard.as_ref().map(|heard| heard.expose()))
+        // PostgreSQL's text holds no NUL.
+        .bind(handoff.last_heard.as_ref().map(|heard| heard.expose().replace('\0', " ")))
         .execute(connection)
         .await?;
     Ok(())
@@ -148,14 +153,14 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("a record has text keys and no failing serializer")
 }
 
-fn read_back(row: &SqliteRow) -> Result<KeptCall, StoreError> {
+fn read_back(row: &AnyRow) -> Result<KeptCall, StoreError> {
     let id: String = row.try_get("id").unwrap_or_default();
     Fields { row }.call().map_err(|why| StoreError::Record { id, why })
 }
 
 /// A row of the joined tables; every reader says what is wrong in words.
 struct Fields<'a> {
-    row: &'a SqliteRow,
+    row: &'a AnyRow,
 }
 
 impl Fields<'_> {

@@ -5,7 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::{KeptCall, Store, StoreError};
+use crate::call::CallId;
 
 /// A folder of records that wait.
 #[derive(Clone, Debug)]
@@ -44,7 +47,36 @@ impl Spool {
     }
 }
 
+impl Spool {
+    /// Whether a file that waits is the record of a caller of this number, digits only.
+    pub(super) fn is_of(&self, path: &Path, digits: &str) -> bool {
+        let kept = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<KeptCall>(&bytes).ok());
+        let ani = kept.and_then(|kept| kept.record.ani);
+        ani.is_some_and(|ani| ani.expose().trim_start_matches('+') == digits)
+    }
+}
+
 impl Store {
+    /// Writes a message's sound, whole or not at all, before [`Store::keep_voicemail`] says that it is one.
+    /// Gives the file and its SHA-256 in hexadecimal.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written.
+    pub async fn write_message(
+        &self,
+        folder: &Path,
+        call: &CallId,
+        sound: Vec<u8>,
+    ) -> Result<(PathBuf, String), StoreError> {
+        let (path, name) = (folder.to_owned(), format!("{call}.flac"));
+        blocking(move || {
+            let hash = Sha256::digest(&sound).iter().map(|byte| format!("{byte:02x}")).collect();
+            let written = write_whole(&path, &name, &sound);
+            written.map(|file| (file, hash)).map_err(|source| StoreError::Spool { path, source })
+        })
+        .await
+    }
+
     /// Writes what waits in the spool, and returns how many records left it. A record is removed once the
     /// database has it, so that a crash in between leaves it to be recognised as already there. A file
     /// that is no record is kept under the ending `.unreadable`.
@@ -84,16 +116,22 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 fn put(folder: &Path, kept: &KeptCall) -> io::Result<()> {
+    let bytes = serde_json::to_vec(kept)?;
+    write_whole(folder, &format!("{}.json", kept.record.id), &bytes).map(|_| ())
+}
+
+/// Writes a file that its owner alone may read, whole or not at all, so that it survives a power cut.
+fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     create_private(folder)?;
-    let id = kept.record.id.as_str();
-    let unfinished = folder.join(format!("{id}.{}.tmp", std::process::id()));
+    let unfinished = folder.join(format!("{name}.{}.tmp", std::process::id()));
     let mut file = private_file(&unfinished)?;
-    serde_json::to_writer(&mut file, kept)?;
-    file.flush()?;
+    file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&unfinished, folder.join(format!("{id}.json")))?;
+    let path = folder.join(name);
+    fs::rename(&unfinished, &path)?;
     // The new name itself must survive, too.
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    Ok(path)
 }
 
 fn waiting(folder: &Path) -> io::Result<Vec<PathBuf>> {

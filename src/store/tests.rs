@@ -5,7 +5,7 @@ use std::fs;
 
 use proptest::prelude::*;
 use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -15,15 +15,49 @@ use crate::call::{
     LookUpRecord, Pii, Query, Row, Stage, TurnRecord,
 };
 
+/// Runs each test on both databases.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[test] fn $name() { super::$name(&super::Rig::new()) })*
+        }
+        mod on_postgres {
+            $(#[test] fn $name() {
+                if let Some(rig) = super::Rig::postgres() {
+                    super::$name(&rig)
+                }
+            })*
+        }
+    };
+}
+
+#[path = "../../tests/it/postgres.rs"]
+mod postgres;
+
+mod crash;
+
+mod desk;
+
 struct Rig {
     folder: TempDir,
     runtime: Runtime,
+    /// Of a server; otherwise it is a file.
+    url: Option<String>,
 }
 
 impl Rig {
     fn new() -> Rig {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Rig { folder: tempfile::tempdir().expect("a folder"), runtime }
+        Rig { folder: tempfile::tempdir().expect("a folder"), runtime, url: None }
+    }
+
+    /// `None`, with a word, where there is no PostgreSQL.
+    fn postgres() -> Option<Rig> {
+        postgres::database().map(|url| Rig { url: Some(url), ..Rig::new() })
+    }
+
+    fn address(&self) -> PathBuf {
+        self.url.as_ref().map_or_else(|| self.path(), PathBuf::from)
     }
 
     fn path(&self) -> PathBuf {
@@ -31,11 +65,12 @@ impl Rig {
     }
 
     fn options(&self) -> StoreOptions {
-        StoreOptions { busy_timeout: Duration::from_millis(50), spool_folder: None }
+        let spool_folder = self.url.as_ref().map(|_| self.folder.path().join("spool"));
+        StoreOptions { busy_timeout: Duration::from_millis(50), spool_folder }
     }
 
     fn try_open(&self) -> Result<Store, StoreError> {
-        self.runtime.block_on(Store::open_with(self.path(), self.options()))
+        self.runtime.block_on(Store::open_with(self.address(), self.options()))
     }
 
     fn open(&self) -> Store {
@@ -79,6 +114,19 @@ impl Rig {
     }
 }
 
+on_both! {
+    the_demo_shop_is_what_the_demo_needs,
+    open_orders_come_first_and_newest_first,
+    a_wrong_look_up_is_named,
+    a_record_is_written_once,
+    a_crash_between_writing_and_removing_doubles_nothing,
+    a_spooled_file_that_is_no_record_holds_up_nothing_and_is_kept,
+    any_record_comes_back_as_it_was_through_the_database_and_the_spool,
+    every_look_up_of_the_list_is_answered_with_the_fields_that_the_list_names,
+    wrong_proofs_lock_the_account_and_the_number,
+    a_call_that_was_cut_off_is_found_for_an_hour,
+}
+
 fn query(name: &str, argument: &str, value: &str) -> Query {
     Query::new(name, BTreeMap::from([(argument.to_owned(), value.into())]))
 }
@@ -118,9 +166,7 @@ fn record(id: &str) -> CallRecord {
     }
 }
 
-#[test]
-fn the_demo_shop_is_what_the_demo_needs() {
-    let rig = Rig::new();
+fn the_demo_shop_is_what_the_demo_needs(rig: &Rig) {
     let store = rig.seeded();
     rig.runtime.block_on(store.seed_demo()).expect("it may be seeded twice");
 
@@ -137,16 +183,14 @@ fn the_demo_shop_is_what_the_demo_needs() {
     assert_eq!([open("5550100"), open("5550123"), open("5550199")], [1, 3, 0]);
     assert!(rig.look_up(&store, "customer_by_ani", "ani", "5550199").is_empty());
 
-    let mut other = rig.other();
     let counts = "SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM orders)";
+    let opened = store.opened();
     let (customers, orders): (i64, i64) =
-        rig.runtime.block_on(sqlx::query_as(counts).fetch_one(&mut other)).expect("a row");
+        rig.runtime.block_on(sqlx::query_as(counts).fetch_one(&opened.readers)).expect("a row");
     assert_eq!((customers, orders), (8, 14));
 }
 
-#[test]
-fn open_orders_come_first_and_newest_first() {
-    let rig = Rig::new();
+fn open_orders_come_first_and_newest_first(rig: &Rig) {
     let store = rig.seeded();
     let rows = rig.look_up(&store, "orders_by_ani", "ani", "555-0123");
     let numbers: Vec<&str> = rows.iter().map(|row| field(row, "number")).collect();
@@ -154,9 +198,7 @@ fn open_orders_come_first_and_newest_first() {
     assert!(!rows[0].contains_key("carrier"), "a field without a value is left out");
 }
 
-#[test]
-fn a_wrong_look_up_is_named() {
-    let rig = Rig::new();
+fn a_wrong_look_up_is_named(rig: &Rig) {
     let store = rig.open();
     let ask = |query| rig.runtime.block_on(store.look_up(&query)).expect_err("it is wrong").to_string();
     assert!(ask(query("order", "number", "1")).contains("expected one of customer_by_ani"));
@@ -165,9 +207,7 @@ fn a_wrong_look_up_is_named() {
     assert!(rig.runtime.block_on(store.look_up(&injected)).expect("it answers").is_empty());
 }
 
-#[test]
-fn a_record_is_written_once() {
-    let rig = Rig::new();
+fn a_record_is_written_once(rig: &Rig) {
     let store = rig.open();
     let call = record("call-1");
     assert!(matches!(rig.write(&store, &call), Written::Stored));
@@ -303,9 +343,9 @@ fn a_folder_that_is_missing_or_read_only_is_reported() {
 }
 
 #[test]
-fn only_files_are_databases() {
+fn only_files_and_postgresql_are_databases() {
     let rig = Rig::new();
-    for address in ["postgres://shop:secret@host/db", ":memory:", "sqlite::memory:", ""] {
+    for address in ["mysql://shop:secret@host/db", ":memory:", "sqlite::memory:", ""] {
         let refused = rig.runtime.block_on(Store::open(address)).expect_err(address).to_string();
         assert!(!refused.contains("secret"), "{refused}");
     }
@@ -314,8 +354,16 @@ fn only_files_are_databases() {
 }
 
 #[test]
-fn a_crash_between_writing_and_removing_doubles_nothing() {
+fn a_server_that_is_not_there_is_reported_without_its_password() {
     let rig = Rig::new();
+    let away = format!("postgresql://shop:secret@localhost/shop?host={}", rig.folder.path().display());
+    let refused = rig.runtime.block_on(Store::open(&away)).expect_err("nobody is there");
+    assert!(matches!(refused, StoreError::Unreachable { .. }), "{refused:?}");
+    assert!(!format!("{refused} {refused:?}").contains("secret"), "{refused:?}");
+    assert!(refused.to_string().contains("postgresql://localhost/shop does not answer"), "{refused}");
+}
+
+fn a_crash_between_writing_and_removing_doubles_nothing(rig: &Rig) {
     let store = rig.open();
     let kept = KeptCall { started_at_unix_ms: 1_790_000_000_000, record: record("call-1") };
     rig.write(&store, &kept.record);
@@ -325,9 +373,7 @@ fn a_crash_between_writing_and_removing_doubles_nothing() {
     assert!(store.spool().waiting().expect("the folder is there").is_empty());
 }
 
-#[test]
-fn a_spooled_file_that_is_no_record_holds_up_nothing_and_is_kept() {
-    let rig = Rig::new();
+fn a_spooled_file_that_is_no_record_holds_up_nothing_and_is_kept(rig: &Rig) {
     let store = rig.open();
     let kept = |id| KeptCall { started_at_unix_ms: 0, record: record(id) };
     rig.runtime.block_on(store.spool().put(kept("call-1"))).expect("it can be written");
@@ -455,9 +501,7 @@ fn any_record() -> impl Strategy<Value = CallRecord> {
     )
 }
 
-#[test]
-fn any_record_comes_back_as_it_was_through_the_database_and_the_spool() {
-    let rig = Rig::new();
+fn any_record_comes_back_as_it_was_through_the_database_and_the_spool(rig: &Rig) {
     let store = rig.open();
     let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(call in any_record(), started in 0..i64::MAX as u64, spooled in any::<bool>())| {
@@ -475,9 +519,7 @@ fn any_record_comes_back_as_it_was_through_the_database_and_the_spool() {
     });
 }
 
-#[test]
-fn every_look_up_of_the_list_is_answered_with_the_fields_that_the_list_names() {
-    let rig = Rig::new();
+fn every_look_up_of_the_list_is_answered_with_the_fields_that_the_list_names(rig: &Rig) {
     let store = rig.seeded();
     let values = [
         ("ani", "5550100"),
@@ -513,11 +555,9 @@ fn prove(rig: &Rig, store: &Store, look_up: &str, account: &str, ani: &str, valu
     field(&rows[0], "result").to_owned()
 }
 
-#[test]
-fn wrong_proofs_lock_the_account_and_the_number() {
-    let rig = Rig::new();
+fn wrong_proofs_lock_the_account_and_the_number(rig: &Rig) {
     let store = rig.seeded();
-    let try_pin = |account, ani, pin| prove(&rig, &store, "verify_pin", account, ani, pin);
+    let try_pin = |account, ani, pin| prove(rig, &store, "verify_pin", account, ani, pin);
     assert_eq!(try_pin("1", "100", "0000"), "wrong");
     assert_eq!(try_pin("1", "100", "4711"), "right", "and what was wrong before is forgotten");
     assert_eq!(
@@ -527,10 +567,10 @@ fn wrong_proofs_lock_the_account_and_the_number() {
     assert_eq!(try_pin("1", "103", "4711"), "locked", "the account is locked for everybody");
     assert_eq!(try_pin("8", "100", "2580"), "right", "one wrong answer from that number is not three");
     assert_eq!([try_pin("8", "200", "1"), try_pin("2", "200", "1")], ["wrong", "unknown"]);
-    assert_eq!(prove(&rig, &store, "verify_postcode", "2", "200", "x"), "wrong");
-    assert_eq!(prove(&rig, &store, "verify_postcode", "3", "200", "x"), "locked");
-    assert_eq!(prove(&rig, &store, "verify_postcode", "4", "200", "90214"), "locked", "the number is locked");
-    assert_eq!(prove(&rig, &store, "verify_date_of_birth", "4", "201", "1972-05-04"), "right");
+    assert_eq!(prove(rig, &store, "verify_postcode", "2", "200", "x"), "wrong");
+    assert_eq!(prove(rig, &store, "verify_postcode", "3", "200", "x"), "locked");
+    assert_eq!(prove(rig, &store, "verify_postcode", "4", "200", "90214"), "locked", "the number is locked");
+    assert_eq!(prove(rig, &store, "verify_date_of_birth", "4", "201", "1972-05-04"), "right");
 }
 
 #[test]
@@ -544,9 +584,7 @@ fn a_pin_is_kept_as_a_hash_only() {
     assert!(rig.runtime.block_on(store.set_pin(99, None)).is_err(), "nobody's PIN");
 }
 
-#[test]
-fn a_call_that_was_cut_off_is_found_for_an_hour() {
-    let rig = Rig::new();
+fn a_call_that_was_cut_off_is_found_for_an_hour(rig: &Rig) {
     let store = rig.seeded();
     let dropped = |ani: &str| {
         let args = [("ani", ani), ("within_minutes", "60")];

@@ -22,7 +22,7 @@ pub(crate) struct DeskArgs {
 #[derive(Debug, Subcommand)]
 enum DeskCommand {
     /// Where a call would go, or why a past one went where it did
-    Route(route::RouteArgs),
+    Route(Box<route::RouteArgs>),
     /// Play a day: service level, waits and occupancy beside Erlang C
     Simulate(simulate::SimulateArgs),
 }

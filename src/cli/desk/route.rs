@@ -8,8 +8,7 @@ use anyhow::Context as _;
 use attendant::call::{CallId, CallRecord};
 use attendant::config::Config;
 use attendant::desk::{AgentId, Caller, Desk, DeskPlan, Event, RouteTo, Spoken};
-use attendant::host::line::database;
-use attendant::store::{KeptCall, Store};
+use attendant::store::KeptCall;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -166,10 +165,9 @@ fn at(at: Option<&str>, plan: &DeskPlan) -> anyhow::Result<Timestamp> {
 }
 
 fn kept(config: &Config, id: &CallId) -> anyhow::Result<KeptCall> {
-    let path = database(&config.path("state"));
-    anyhow::ensure!(path.is_file(), "{} is not there: no call has been taken yet", path.display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let kept = runtime.block_on(async { Store::open(&path).await?.record(id).await })?;
+    let store = super::super::calls::kept_store(config, &runtime)?;
+    let kept = runtime.block_on(store.record(id))?;
     kept.with_context(|| format!("there is no record of call '{id}': `attendant calls` lists them"))
 }
 

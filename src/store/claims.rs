@@ -1,0 +1,570 @@
+//! What several nodes share: places in queues, callbacks, messages. Whoever claims one has it alone, for a
+//! while; a node that dies loses its claims, and nothing else is lost.
+//!
+//! On PostgreSQL a claim is `SELECT … FOR UPDATE SKIP LOCKED`, so that nodes do not wait for each other. On
+//! SQLite the one writer takes them in turn. Finishing names the claim: who has lost it changes nothing.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::figures::{self, number, text};
+use super::{Opened, Store, StoreError};
+use crate::call::{Ani, CallId, Pii};
+use crate::desk::{Callback, CallbackEnd, CallbackPlan, CallbackState, Outcome, Window};
+
+/// A place in a queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueEntry {
+    /// Which call.
+    pub call: CallId,
+    /// The queue, by name.
+    pub queue: String,
+    /// The node that holds the caller's sound.
+    pub node: String,
+    /// The caller's number.
+    pub ani: Option<Ani>,
+    /// When the caller came.
+    pub since: Timestamp,
+    /// Points before others.
+    pub priority: u8,
+}
+
+/// A message that a caller left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptVoicemail {
+    /// The call in which it was left.
+    pub call: CallId,
+    /// The queue that it is for.
+    pub queue: String,
+    /// The caller's number.
+    pub ani: Option<Ani>,
+    /// When.
+    pub at: Timestamp,
+    /// How long it is.
+    pub duration: Duration,
+    /// The file with the sound.
+    pub file: String,
+    /// The file's hash, in hexadecimal: a file that was not written whole is no message.
+    pub sha256: String,
+    /// What was understood of it.
+    pub transcript: Option<Pii<String>>,
+}
+
+/// Ends a `SELECT` of what is to be claimed.
+fn for_update(opened: &Opened) -> &'static str {
+    if opened.file.is_some() { "" } else { " FOR UPDATE SKIP LOCKED" }
+}
+
+fn ms(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+fn time(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX)
+}
+
+fn after(now: Timestamp, lease: Duration) -> i64 {
+    ms(now).saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn number_of(row: &AnyRow, column: &str) -> Option<Ani> {
+    row.try_get::<Option<String>, _>(column).ok().flatten().and_then(|ani| ani.parse().ok())
+}
+
+fn unreadable(id: String) -> StoreError {
+    StoreError::Record { id, why: "its call id or its number is none".to_owned() }
+}
+
+const ENQUEUE: &str = "
+    INSERT INTO queue_entries (call_id, queue, node, ani, since_unix_ms, rank_ms, state)
+    VALUES ($1, $2, $3, $4, $5, $6, 'waiting') ON CONFLICT (call_id) DO NOTHING";
+
+const END_ENTRY: &str = "
+    UPDATE queue_entries SET state = 'over', outcome = $2, agent = $3, waited_ms = $4, ended_unix_ms = $5
+    WHERE call_id = $1 AND state <> 'over'";
+
+const NEXT_ENTRY: &str = "
+    SELECT * FROM queue_entries WHERE queue = $1 AND (state = 'waiting'
+        OR (state = 'claimed' AND claim_until_unix_ms <= $2))
+    ORDER BY rank_ms, call_id LIMIT 1";
+
+impl Store {
+    /// Gives a caller a place; false where the call has one, or had one. A point of `priority` counts as
+    /// much as `age_seconds` of waiting.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn enqueue(&self, entry: &QueueEntry, age_seconds: u32) -> Result<bool, StoreError> {
+        let opened = self.current().await?;
+        let ahead = i64::from(entry.priority) * i64::from(age_seconds) * 1_000;
+        let done = sqlx::query(ENQUEUE)
+            .bind(entry.call.as_str())
+            .bind(&entry.queue)
+            .bind(&entry.node)
+            .bind(entry.ani.as_ref().map(|ani| ani.expose().to_owned()))
+            .bind(ms(entry.since))
+            .bind(ms(entry.since).saturating_sub(ahead))
+            .execute(&opened.writer)
+            .await;
+        Ok(done.map_err(self.fail())?.rows_affected() > 0)
+    }
+
+    /// Takes the first who waits in a queue, for as long as the lease; `None` where nobody does.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn claim_entry(
+        &self,
+        queue: &str,
+        by: &str,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<QueueEntry>, StoreError> {
+        let opened = self.current().await?;
+        let sql = format!("{NEXT_ENTRY}{}", for_update(&opened));
+        let mut transaction = opened.begin().await.map_err(self.fail())?;
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(queue).bind(ms(now));
+        let Some(row) = found.fetch_optional(&mut *transaction).await.map_err(self.fail())? else {
+            return Ok(None);
+        };
+        let entry = entry_of(&row)?;
+        claim(&mut transaction, "queue_entries", "claimed", &entry.call, by, after(now, lease))
+            .await
+            .map_err(self.fail())?;
+        transaction.commit().await.map_err(self.fail())?;
+        Ok(Some(entry))
+    }
+
+    /// Gives a place up, and counts it; false where that was done before.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn end_entry(
+        &self,
+        call: &CallId,
+        outcome: Outcome,
+        agent: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let opened = self.current().await?;
+        let mut transaction = opened.begin().await.map_err(self.fail())?;
+        let done = end_entry(&mut transaction, call, &outcome.to_string(), agent, now).await;
+        let done = done.map_err(self.fail())?;
+        transaction.commit().await.map_err(self.fail())?;
+        Ok(done)
+    }
+
+    /// Counts the time that a call took an agent, talking and writing up.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn count_handled(&self, queue: &str, now: Timestamp, time: Duration) -> Result<(), StoreError> {
+        let opened = self.current().await?;
+        let mut connection = opened.writer.acquire().await.map_err(self.fail())?;
+        figures::count_handled(&mut connection, queue, ms(now), time).await.map_err(self.fail())
+    }
+
+    /// All who wait or are being served, in order.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn open_entries(&self) -> Result<Vec<QueueEntry>, StoreError> {
+        let opened = self.current().await?;
+        let sql = "SELECT * FROM queue_entries WHERE state <> 'over' ORDER BY rank_ms, call_id";
+        let rows = sqlx::query(sql).fetch_all(&opened.readers).await.map_err(self.fail())?;
+        rows.iter().map(entry_of).collect()
+    }
+
+    /// A node has started, or is known to be dead: whoever waited on it has lost the connection, and is
+    /// promised a callback, with the place kept, where the number is known. Gives the promises.
+    ///
+    /// # Errors
+    /// Where the database cannot be written; then nothing has changed.
+    pub async fn recover_node(
+        &self,
+        node: &str,
+        plan: &CallbackPlan,
+        now: Timestamp,
+    ) -> Result<Vec<Callback>, StoreError> {
+        let opened = self.current().await?;
+        let sql = format!(
+            "SELECT * FROM queue_entries WHERE node = $1 AND state <> 'over' ORDER BY rank_ms, call_id{}",
+            if opened.file.is_some() { "" } else { " FOR UPDATE" }
+        );
+        let mut transaction = opened.begin().await.map_err(self.fail())?;
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(node).fetch_all(&mut *transaction).await;
+        let mut promises = Vec::new();
+        for row in rows.map_err(self.fail())? {
+            let entry = entry_of(&row)?;
+            let outcome = if entry.ani.is_some() { "callback" } else { "cut_off" };
+            end_entry(&mut transaction, &entry.call, outcome, None, now).await.map_err(self.fail())?;
+            let Some(number) = entry.ani else { continue };
+            let place = (entry.call, entry.queue.as_str(), entry.since);
+            let window = Window { from: now, until: None };
+            let promise = Callback::promise(plan, now, place, number, window);
+            promises.push(keep_promise(&mut transaction, plan, now, promise).await.map_err(self.fail())?);
+        }
+        transaction.commit().await.map_err(self.fail())?;
+        Ok(promises)
+    }
+}
+
+fn entry_of(row: &AnyRow) -> Result<QueueEntry, StoreError> {
+    let id = text(row, "call_id");
+    Ok(QueueEntry {
+        call: id.parse().map_err(|_| unreadable(id))?,
+        queue: text(row, "queue"),
+        node: text(row, "node"),
+        ani: number_of(row, "ani"),
+        since: time(number(row, "since_unix_ms")),
+        // What priority there was is in the order.
+        priority: 0,
+    })
+}
+
+async fn end_entry(
+    connection: &mut AnyConnection,
+    call: &CallId,
+    outcome: &str,
+    agent: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query("SELECT queue, since_unix_ms FROM queue_entries WHERE call_id = $1");
+    let Some(row) = found.bind(call.as_str()).fetch_optional(&mut *connection).await? else {
+        return Ok(false);
+    };
+    let waited_ms = ms(now).saturating_sub(number(&row, "since_unix_ms")).max(0);
+    let done = sqlx::query(END_ENTRY)
+        .bind(call.as_str())
+        .bind(outcome)
+        .bind(agent.map(str::to_owned))
+        .bind(waited_ms)
+        .bind(ms(now));
+    if done.execute(&mut *connection).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let waited = Duration::from_millis(u64::try_from(waited_ms).unwrap_or(0));
+    figures::count_entry(connection, &text(&row, "queue"), outcome, ms(now), waited).await?;
+    Ok(true)
+}
+
+/// Marks a row that this transaction holds. `table` and `state` are words of ours.
+async fn claim(
+    connection: &mut AnyConnection,
+    table: &str,
+    state: &str,
+    call: &CallId,
+    by: &str,
+    until_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let sql = format!(
+        "UPDATE {table} SET state = '{state}', claimed_by = $2, claim_until_unix_ms = $3 WHERE call_id = $1"
+    );
+    let claim = sqlx::query(AssertSqlSafe(sql)).bind(call.as_str()).bind(by).bind(until_ms);
+    claim.execute(connection).await.map(|_| ())
+}
+
+const WRITE_CALLBACK: &str = "
+    INSERT INTO callbacks (call_id, number, same_as, queue, since_unix_ms, promised_unix_ms, window_from_unix_ms,
+                           window_until_unix_ms, attempts, state, due_unix_ms, outcome)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    ON CONFLICT (call_id) DO UPDATE SET
+        since_unix_ms = excluded.since_unix_ms, promised_unix_ms = excluded.promised_unix_ms,
+        window_from_unix_ms = excluded.window_from_unix_ms, window_until_unix_ms = excluded.window_until_unix_ms,
+        attempts = excluded.attempts, state = excluded.state, due_unix_ms = excluded.due_unix_ms,
+        outcome = excluded.outcome";
+
+const NEXT_CALLBACK: &str = "
+    SELECT * FROM callbacks WHERE (state = 'waiting' AND due_unix_ms <= $1)
+        OR (state = 'in_hand' AND claim_until_unix_ms <= $1)
+    ORDER BY since_unix_ms, call_id LIMIT 1";
+
+impl Store {
+    /// Keeps a promise to call back. Where the number has an open one already, the two become one: the earlier
+    /// place, the later window. Asked for again with the same call, it changes nothing. Gives what stands.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn promise_callback(
+        &self,
+        plan: &CallbackPlan,
+        promise: Callback,
+        now: Timestamp,
+    ) -> Result<Callback, StoreError> {
+        // Two nodes that promise the same number at once meet in the index: who comes second joins.
+        let mut tries = 0;
+        loop {
+            let opened = self.current().await?;
+            let mut transaction = opened.begin().await.map_err(self.fail())?;
+            match keep_promise(&mut transaction, plan, now, promise.clone()).await {
+                Ok(kept) => {
+                    transaction.commit().await.map_err(self.fail())?;
+                    return Ok(kept);
+                }
+                Err(e) if tries < 3 && e.as_database_error().is_some_and(|e| e.is_unique_violation()) => {
+                    tries += 1;
+                }
+                Err(e) => return Err(StoreError::new(&self.path, &e)),
+            }
+        }
+    }
+
+    /// Takes a promise that is due, for as long as the lease; also one whose node has let its lease run out.
+    /// `None` where nothing is due.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn claim_callback(
+        &self,
+        plan: &CallbackPlan,
+        by: &str,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<Callback>, StoreError> {
+        let opened = self.current().await?;
+        let sql = format!("{NEXT_CALLBACK}{}", for_update(&opened));
+        loop {
+            let mut transaction = opened.begin().await.map_err(self.fail())?;
+            let found = sqlx::query(AssertSqlSafe(sql.clone())).bind(ms(now));
+            let Some(row) = found.fetch_optional(&mut *transaction).await.map_err(self.fail())? else {
+                return Ok(None);
+            };
+            let mut promise = callback_of(&row)?;
+            promise.let_go(plan, now);
+            let is_taken = promise.take_in_hand(now);
+            write_callback(&mut transaction, &promise).await.map_err(self.fail())?;
+            if is_taken {
+                claim(&mut transaction, "callbacks", "in_hand", &promise.call, by, after(now, lease))
+                    .await
+                    .map_err(self.fail())?;
+            }
+            transaction.commit().await.map_err(self.fail())?;
+            if is_taken {
+                return Ok(Some(promise));
+            }
+            // It has expired, or is due at another hour: the next one.
+        }
+    }
+
+    /// Holds a claim for longer.
+    ///
+    /// # Errors
+    /// Where another node has it by now, or the database cannot be written.
+    pub async fn renew_callback(
+        &self,
+        call: &CallId,
+        by: &str,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<(), StoreError> {
+        let opened = self.current().await?;
+        let sql = "UPDATE callbacks SET claim_until_unix_ms = $3
+                   WHERE call_id = $1 AND claimed_by = $2 AND state = 'in_hand'";
+        let done = sqlx::query(sql).bind(call.as_str()).bind(by).bind(after(now, lease));
+        let done = done.execute(&opened.writer).await.map_err(self.fail())?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::ClaimLost(call.to_string())) }
+    }
+
+    /// Writes what became of a promise that this node has in hand.
+    ///
+    /// # Errors
+    /// Where another node has it by now, or the database cannot be written.
+    pub async fn settle_callback(&self, promise: &Callback, by: &str) -> Result<(), StoreError> {
+        let opened = self.current().await?;
+        let mut transaction = opened.begin().await.map_err(self.fail())?;
+        let sql = "UPDATE callbacks SET claim_until_unix_ms = claim_until_unix_ms
+                   WHERE call_id = $1 AND claimed_by = $2 AND state = 'in_hand'";
+        let mine = sqlx::query(sql).bind(promise.call.as_str()).bind(by);
+        if mine.execute(&mut *transaction).await.map_err(self.fail())?.rows_affected() == 0 {
+            return Err(StoreError::ClaimLost(promise.call.to_string()));
+        }
+        write_callback(&mut transaction, promise).await.map_err(self.fail())?;
+        transaction.commit().await.map_err(self.fail())
+    }
+
+    /// All promises, oldest place first.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn callbacks(&self) -> Result<Vec<Callback>, StoreError> {
+        let opened = self.current().await?;
+        let sql = "SELECT * FROM callbacks ORDER BY since_unix_ms, call_id";
+        let rows = sqlx::query(sql).fetch_all(&opened.readers).await.map_err(self.fail())?;
+        rows.iter().map(callback_of).collect()
+    }
+}
+
+async fn keep_promise(
+    connection: &mut AnyConnection,
+    plan: &CallbackPlan,
+    now: Timestamp,
+    promise: Callback,
+) -> Result<Callback, sqlx::Error> {
+    let known =
+        sqlx::query("SELECT * FROM callbacks WHERE call_id = $1 OR (same_as = $2 AND state <> 'over')")
+            .bind(promise.call.as_str())
+            .bind(promise.same_as())
+            .fetch_optional(&mut *connection)
+            .await?;
+    let known = known.and_then(|row| callback_of(&row).ok());
+    let kept = match known {
+        Some(known) if known.call == promise.call => return Ok(known),
+        Some(mut known) => {
+            known.renew(plan, now, &promise);
+            known
+        }
+        None => promise,
+    };
+    write_callback(connection, &kept).await?;
+    Ok(kept)
+}
+
+async fn write_callback(connection: &mut AnyConnection, promise: &Callback) -> Result<(), sqlx::Error> {
+    let (state, due, outcome) = match promise.state {
+        CallbackState::Waiting { due } => ("waiting", Some(ms(due)), None),
+        CallbackState::InHand => ("in_hand", None, None),
+        CallbackState::Over(end) => ("over", None, Some(end.to_string())),
+    };
+    sqlx::query(WRITE_CALLBACK)
+        .bind(promise.call.as_str())
+        .bind(promise.number.expose())
+        .bind(promise.same_as())
+        .bind(&promise.queue)
+        .bind(ms(promise.since))
+        .bind(ms(promise.promised))
+        .bind(ms(promise.window.from))
+        .bind(promise.window.until.map(ms))
+        .bind(i64::from(promise.attempts))
+        .bind(state)
+        .bind(due)
+        .bind(outcome)
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+fn callback_of(row: &AnyRow) -> Result<Callback, StoreError> {
+    let id = text(row, "call_id");
+    let optional = |column: &str| row.try_get::<Option<i64>, _>(column).ok().flatten();
+    let state = match text(row, "state").as_str() {
+        "waiting" => CallbackState::Waiting { due: time(optional("due_unix_ms").unwrap_or(0)) },
+        "in_hand" => CallbackState::InHand,
+        _ => CallbackState::Over(match text(row, "outcome").as_str() {
+            "reached" => CallbackEnd::Reached,
+            "given_up" => CallbackEnd::GivenUp,
+            "cancelled" => CallbackEnd::Cancelled,
+            _ => CallbackEnd::Expired,
+        }),
+    };
+    Ok(Callback {
+        number: number_of(row, "number").ok_or_else(|| unreadable(id.clone()))?,
+        call: id.parse().map_err(|_| unreadable(id))?,
+        queue: text(row, "queue"),
+        since: time(number(row, "since_unix_ms")),
+        promised: time(number(row, "promised_unix_ms")),
+        window: Window {
+            from: time(number(row, "window_from_unix_ms")),
+            until: optional("window_until_unix_ms").map(time),
+        },
+        attempts: u8::try_from(number(row, "attempts")).unwrap_or(u8::MAX),
+        state,
+    })
+}
+
+const KEEP_VOICEMAIL: &str = "
+    INSERT INTO voicemails (call_id, queue, ani, at_unix_ms, duration_ms, file, sha256, transcript)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (call_id) DO NOTHING";
+
+const NEXT_VOICEMAIL: &str = "
+    SELECT * FROM voicemails WHERE announced = 0 AND (claim_until_unix_ms IS NULL OR claim_until_unix_ms <= $1)
+    ORDER BY at_unix_ms, call_id LIMIT 1";
+
+impl Store {
+    /// Keeps a message whose file is written whole; false where the call's is kept already.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn keep_voicemail(&self, message: &KeptVoicemail) -> Result<bool, StoreError> {
+        let opened = self.current().await?;
+        let done = sqlx::query(KEEP_VOICEMAIL)
+            .bind(message.call.as_str())
+            .bind(&message.queue)
+            .bind(message.ani.as_ref().map(|ani| ani.expose().to_owned()))
+            .bind(ms(message.at))
+            .bind(i64::try_from(message.duration.as_millis()).unwrap_or(i64::MAX))
+            .bind(&message.file)
+            .bind(&message.sha256)
+            .bind(message.transcript.as_ref().map(|text| text.expose().clone()))
+            .execute(&opened.writer)
+            .await;
+        Ok(done.map_err(self.fail())?.rows_affected() > 0)
+    }
+
+    /// Takes a message that nobody was told of, for as long as the lease.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn claim_voicemail(
+        &self,
+        by: &str,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<KeptVoicemail>, StoreError> {
+        let opened = self.current().await?;
+        let sql = format!("{NEXT_VOICEMAIL}{}", for_update(&opened));
+        let mut transaction = opened.begin().await.map_err(self.fail())?;
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(ms(now));
+        let Some(row) = found.fetch_optional(&mut *transaction).await.map_err(self.fail())? else {
+            return Ok(None);
+        };
+        let message = voicemail_of(&row)?;
+        let sql = "UPDATE voicemails SET claimed_by = $2, claim_until_unix_ms = $3 WHERE call_id = $1";
+        let claim = sqlx::query(sql).bind(message.call.as_str()).bind(by).bind(after(now, lease));
+        claim.execute(&mut *transaction).await.map_err(self.fail())?;
+        transaction.commit().await.map_err(self.fail())?;
+        Ok(Some(message))
+    }
+
+    /// Somebody was told of a message that this node had claimed.
+    ///
+    /// # Errors
+    /// Where another node has it by now, or the database cannot be written.
+    pub async fn announced_voicemail(&self, call: &CallId, by: &str) -> Result<(), StoreError> {
+        let opened = self.current().await?;
+        let sql =
+            "UPDATE voicemails SET announced = 1 WHERE call_id = $1 AND claimed_by = $2 AND announced = 0";
+        let done = sqlx::query(sql).bind(call.as_str()).bind(by).execute(&opened.writer).await;
+        let is_mine = done.map_err(self.fail())?.rows_affected() == 1;
+        if is_mine { Ok(()) } else { Err(StoreError::ClaimLost(call.to_string())) }
+    }
+
+    /// All messages, oldest first.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn voicemails(&self) -> Result<Vec<KeptVoicemail>, StoreError> {
+        let opened = self.current().await?;
+        let sql = "SELECT * FROM voicemails ORDER BY at_unix_ms, call_id";
+        let rows = sqlx::query(sql).fetch_all(&opened.readers).await.map_err(self.fail())?;
+        rows.iter().map(voicemail_of).collect()
+    }
+}
+
+fn voicemail_of(row: &AnyRow) -> Result<KeptVoicemail, StoreError> {
+    let id = text(row, "call_id");
+    let transcript = row.try_get::<Option<String>, _>("transcript").ok().flatten();
+    Ok(KeptVoicemail {
+        call: id.parse().map_err(|_| unreadable(id))?,
+        queue: text(row, "queue"),
+        ani: number_of(row, "ani"),
+        at: time(number(row, "at_unix_ms")),
+        duration: Duration::from_millis(u64::try_from(number(row, "duration_ms")).unwrap_or(0)),
+        file: text(row, "file"),
+        sha256: text(row, "sha256"),
+        transcript: transcript.map(Pii::new),
+    })
+}

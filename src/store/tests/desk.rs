@@ -1,0 +1,314 @@
+//! Places, promises, messages, figures, and what is forgotten: the same on both databases.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::desk::{Callback as Promise, CallbackEnd, CallbackPlan, CallbackState, DeskPlan, Outcome, Window};
+
+on_both! {
+    a_place_is_given_once_and_served_in_order,
+    a_claim_is_one_nodes_until_its_lease_is_over,
+    many_nodes_never_claim_the_same,
+    a_dead_nodes_callers_are_promised_a_callback,
+    two_promises_to_one_number_are_one,
+    a_promise_is_kept_once,
+    a_promise_that_is_not_due_is_nobodys,
+    a_message_is_announced_once,
+    figures_are_those_of_the_records,
+    what_is_old_is_forgotten_and_the_figures_stay,
+    one_customers_data_is_erased,
+    two_can_open_an_empty_database_at_once,
+}
+
+const LEASE: Duration = Duration::from_secs(60);
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + seconds).expect("in range")
+}
+
+fn plan() -> CallbackPlan {
+    CallbackPlan::of(&DeskPlan::empty())
+}
+
+fn entry(call: &str, since: i64, priority: u8) -> QueueEntry {
+    QueueEntry {
+        call: call.parse().expect("an id"),
+        queue: "orders".to_owned(),
+        node: "node-1".to_owned(),
+        ani: "5550100".parse().ok(),
+        since: at(since),
+        priority,
+    }
+}
+
+fn promise(call: &str, number: &str, since: i64) -> Promise {
+    let window = Window { from: at(since), until: None };
+    let place = (call.parse().expect("an id"), "orders", at(since));
+    Promise::promise(&plan(), at(since), place, number.parse().expect("a number"), window)
+}
+
+impl Rig {
+    fn claim(&self, store: &Store, by: &str, now: i64) -> Option<String> {
+        let claimed =
+            self.runtime.block_on(store.claim_entry("orders", by, at(now), LEASE)).expect("it answers");
+        claimed.map(|entry| entry.call.to_string())
+    }
+
+    fn promised(&self, store: &Store, promise: Promise, now: i64) -> Promise {
+        self.runtime.block_on(store.promise_callback(&plan(), promise, at(now))).expect("it is kept")
+    }
+
+    fn take(&self, store: &Store, by: &str, now: i64) -> Option<Promise> {
+        self.runtime.block_on(store.claim_callback(&plan(), by, at(now), LEASE)).expect("it answers")
+    }
+}
+
+fn a_place_is_given_once_and_served_in_order(rig: &Rig) {
+    let store = rig.open();
+    let enqueue = |entry| rig.runtime.block_on(store.enqueue(&entry, 60)).expect("it is written");
+    assert!(enqueue(entry("first", 0, 0)) && enqueue(entry("gold", 50, 1)) && enqueue(entry("late", 100, 1)));
+    assert!(!enqueue(entry("first", 30, 9)), "a place is given once");
+    let served: Vec<String> = (0..4).map_while(|_| rig.claim(&store, "node-1", 120)).collect();
+    assert_eq!(served, ["gold", "first", "late"]);
+    let end = |call: &str| {
+        let call = call.parse().expect("an id");
+        rig.runtime
+            .block_on(store.end_entry(&call, Outcome::Answered, Some("ana"), at(130)))
+            .expect("written")
+    };
+    assert!(end("gold") && !end("gold") && !end("nobody"), "it is given up once");
+    assert!(!enqueue(entry("gold", 140, 0)), "and never taken again");
+    assert_eq!(rig.runtime.block_on(store.open_entries()).expect("it answers").len(), 2);
+}
+
+fn a_claim_is_one_nodes_until_its_lease_is_over(rig: &Rig) {
+    let store = rig.open();
+    rig.runtime.block_on(store.enqueue(&entry("a", 0, 0), 60)).expect("it is written");
+    assert_eq!(rig.claim(&store, "node-1", 0).as_deref(), Some("a"));
+    assert_eq!(rig.claim(&store, "node-2", 59), None);
+    assert_eq!(rig.claim(&store, "node-2", 60).as_deref(), Some("a"));
+}
+
+/// Nodes with stores of their own take from one queue at once.
+fn many_nodes_never_claim_the_same(rig: &Rig) {
+    const ENTRIES: usize = 60;
+    let store = rig.open();
+    for n in 0..ENTRIES {
+        let entry = entry(&format!("call-{n}"), i64::try_from(n).expect("few"), 0);
+        rig.runtime.block_on(store.enqueue(&entry, 60)).expect("it is written");
+    }
+    let options = StoreOptions { busy_timeout: Duration::from_secs(10), ..rig.options() };
+    let take_all = async |node: usize| {
+        let store = Store::open_with(rig.address(), options.clone()).await.expect("it opens");
+        let mut mine = Vec::new();
+        while let Some(entry) =
+            store.claim_entry("orders", &format!("node-{node}"), at(100), LEASE).await.expect("it answers")
+        {
+            mine.push(entry.call.to_string());
+        }
+        mine
+    };
+    let all = rig.runtime.block_on(async {
+        let (a, b, c) = tokio::join!(take_all(1), take_all(2), take_all(3));
+        [a, b, c].concat()
+    });
+    let different: BTreeSet<&String> = all.iter().collect();
+    assert_eq!((all.len(), different.len()), (ENTRIES, ENTRIES));
+}
+
+fn a_dead_nodes_callers_are_promised_a_callback(rig: &Rig) {
+    let store = rig.open();
+    let elsewhere = QueueEntry { node: "node-2".to_owned(), ..entry("safe", 0, 0) };
+    let withheld = QueueEntry { ani: None, ..entry("withheld", 1, 0) };
+    for entry in [entry("cut", 2, 0), elsewhere, withheld] {
+        rig.runtime.block_on(store.enqueue(&entry, 60)).expect("it is written");
+    }
+    rig.claim(&store, "node-2", 3);
+    let recover =
+        || rig.runtime.block_on(store.recover_node("node-1", &plan(), at(10))).expect("it is written");
+    let promises = recover();
+    assert_eq!(promises.len(), 1);
+    assert_eq!((promises[0].call.as_str(), promises[0].since), ("cut", at(2)));
+    assert!(recover().is_empty(), "once is enough");
+    let open = rig.runtime.block_on(store.open_entries()).expect("it answers");
+    assert_eq!(open.iter().map(|e| e.call.as_str()).collect::<Vec<_>>(), ["safe"]);
+}
+
+fn two_promises_to_one_number_are_one(rig: &Rig) {
+    let store = rig.open();
+    let first = rig.promised(&store, promise("a", "+15550100", 0), 0);
+    assert_eq!(rig.promised(&store, promise("a", "+15550100", 0), 5), first, "the same call asks again");
+    let joined = rig.promised(&store, promise("b", "15550100", 60), 60);
+    assert_eq!((joined.call.as_str(), joined.since, joined.promised), ("a", at(0), at(60)));
+    rig.promised(&store, promise("c", "5550101", 60), 60);
+    assert_eq!(rig.runtime.block_on(store.callbacks()).expect("it answers").len(), 2);
+}
+
+fn a_promise_is_kept_once(rig: &Rig) {
+    let store = rig.open();
+    rig.promised(&store, promise("a", "5550100", 0), 0);
+    let mut taken = rig.take(&store, "node-1", 1).expect("it is due");
+    assert_eq!(rig.take(&store, "node-2", 30), None, "it is in hand");
+    let renewed = rig.runtime.block_on(store.renew_callback(&taken.call, "node-1", at(50), LEASE));
+    renewed.expect("it is still ours");
+    assert_eq!(rig.take(&store, "node-2", 100), None);
+    // node-1 is not heard of again.
+    let mut again = rig.take(&store, "node-2", 110).expect("its lease is over");
+    taken.reached();
+    let late = rig.runtime.block_on(store.settle_callback(&taken, "node-1"));
+    assert!(matches!(late, Err(StoreError::ClaimLost(_))), "{late:?}");
+    again.reached();
+    rig.runtime.block_on(store.settle_callback(&again, "node-2")).expect("it is ours");
+    assert_eq!(rig.take(&store, "node-1", 100_000), None);
+    let all = rig.runtime.block_on(store.callbacks()).expect("it answers");
+    assert_eq!(all[0].state, CallbackState::Over(CallbackEnd::Reached));
+    // What is over makes way for another wish.
+    assert_eq!(rig.promised(&store, promise("b", "5550100", 200), 200).call.as_str(), "b");
+}
+
+fn a_promise_that_is_not_due_is_nobodys(rig: &Rig) {
+    let store = rig.open();
+    rig.promised(&store, promise("a", "5550100", 0), 0);
+    let mut taken = rig.take(&store, "node-1", 1).expect("it is due");
+    taken.missed(&plan(), at(1));
+    rig.runtime.block_on(store.settle_callback(&taken, "node-1")).expect("it is ours");
+    assert_eq!(rig.take(&store, "node-1", 900), None, "not before a quarter of an hour");
+    let again = rig.take(&store, "node-1", 901).expect("it is due");
+    assert_eq!((again.attempts, again.number.expose()), (1, "5550100"));
+    // After two days it is too late, and the promise ends where it is looked at.
+    assert_eq!(rig.take(&store, "node-1", 3 * 86_400), None);
+    let all = rig.runtime.block_on(store.callbacks()).expect("it answers");
+    assert_eq!(all[0].state, CallbackState::Over(CallbackEnd::Expired));
+}
+
+fn message(call: &str) -> KeptVoicemail {
+    KeptVoicemail {
+        call: call.parse().expect("an id"),
+        queue: "orders".to_owned(),
+        ani: "5550100".parse().ok(),
+        at: at(0),
+        duration: Duration::from_millis(4_200),
+        file: format!("voicemail/{call}.flac"),
+        sha256: "00".repeat(32),
+        transcript: Some("please call me back".into()),
+    }
+}
+
+fn a_message_is_announced_once(rig: &Rig) {
+    let store = rig.open();
+    let keep = |call| rig.runtime.block_on(store.keep_voicemail(&message(call))).expect("it is kept");
+    assert!(keep("a") && !keep("a"));
+    let claim =
+        |by, now| rig.runtime.block_on(store.claim_voicemail(by, at(now), LEASE)).expect("it answers");
+    assert_eq!(claim("node-1", 0), Some(message("a")));
+    assert_eq!(claim("node-2", 59), None);
+    assert!(claim("node-2", 60).is_some());
+    let told = |by| rig.runtime.block_on(store.announced_voicemail(&message("a").call, by));
+    assert!(matches!(told("node-1"), Err(StoreError::ClaimLost(_))));
+    told("node-2").expect("it is ours");
+    assert_eq!(claim("node-1", 1_000), None);
+    assert_eq!(rig.runtime.block_on(store.voicemails()).expect("it answers"), [message("a")]);
+}
+
+fn figures_are_those_of_the_records(rig: &Rig) {
+    let store = rig.open();
+    let hour = 1_790_000_000_000_i64 / 3_600_000;
+    let call = |id, ani: &str| CallRecord { ani: ani.parse().ok(), ..record(id) };
+    for call in [call("a", "100"), call("b", "+100"), call("c", "101"), call("b", "100")] {
+        rig.runtime
+            .block_on(store.write_record(&call, 1_790_000_000_000 + u64::from(call.id.as_str() == "b")))
+            .expect("kept");
+    }
+    let figures = rig.runtime.block_on(store.figures(hour, hour + 1)).expect("it answers");
+    let [calls] = figures.calls.as_slice() else { panic!("{figures:?}") };
+    assert_eq!((calls.calls, calls.handoffs, calls.ratings, calls.rating_sum), (3, 3, 3, 12));
+    assert_eq!((calls.duration_ms, calls.repeated, calls.stage.as_str()), (3 * 61_234, 1, "resolution"));
+    assert_eq!((figures.turns[0].turns, figures.turns[0].decision.as_str()), (3, "accept"));
+    assert_eq!(
+        rig.runtime.block_on(store.figures(hour + 1, hour + 9)).expect("it answers"),
+        Figures::default()
+    );
+
+    rig.runtime.block_on(async {
+        for (call, wait) in [("a", 8), ("b", 4_000)] {
+            store.enqueue(&entry(call, 0, 0), 60).await.expect("written");
+            store
+                .end_entry(&entry(call, 0, 0).call, Outcome::Abandoned, None, at(wait))
+                .await
+                .expect("written");
+        }
+        store.count_handled("orders", at(9), Duration::from_secs(90)).await.expect("written");
+    });
+    let figures = rig.runtime.block_on(store.figures(hour, hour + 9)).expect("it answers");
+    let found: Vec<_> =
+        figures.queues.iter().map(|q| (q.outcome.as_str(), q.within, q.entries, q.handle_ms)).collect();
+    assert!(found.contains(&("abandoned", 10, 1, 0)) && found.contains(&("abandoned", 0, 1, 0)), "{found:?}");
+    assert!(found.contains(&("answered", 5, 0, 90_000)), "{found:?}");
+}
+
+fn what_is_old_is_forgotten_and_the_figures_stay(rig: &Rig) {
+    let store = rig.open();
+    let day = Duration::from_secs(86_400);
+    rig.write(&store, &record("old"));
+    rig.runtime
+        .block_on(store.write_record(&record("new"), 1_790_000_000_000 + 86_400_000))
+        .expect("it is kept");
+    rig.runtime.block_on(store.keep_voicemail(&message("old"))).expect("it is kept");
+    let keep = Retention { calls: Some(day), voicemails: Some(day), ..Retention::default() };
+    let forget = || rig.runtime.block_on(store.forget_old(&keep, at(86_401))).expect("it is written");
+    let forgotten = forget();
+    assert_eq!(forgotten.calls, ["old"]);
+    assert_eq!(forgotten.files, [PathBuf::from("voicemail/old.flac")]);
+    assert_eq!(forget(), Forgotten::default(), "nothing else is old");
+    assert_eq!(rig.records(&store), [record("new")]);
+    let figures = rig.runtime.block_on(store.figures(0, i64::MAX)).expect("it answers");
+    assert_eq!(figures.calls.iter().map(|c| c.calls).sum::<i64>(), 2);
+}
+
+fn one_customers_data_is_erased(rig: &Rig) {
+    let store = rig.seeded();
+    let number: crate::call::Ani = "5550100".parse().expect("a number");
+    let call = |id, ani: &str| CallRecord { ani: ani.parse().ok(), ..record(id) };
+    rig.write(&store, &call("hers", "+5550100"));
+    let his = CallRecord { handoff: None, ..call("his", "5550101") };
+    rig.write(&store, &his);
+    let kept = KeptCall { started_at_unix_ms: 0, record: call("waiting", "5550100") };
+    rig.runtime.block_on(store.spool().put(kept)).expect("it is kept");
+    rig.runtime.block_on(store.keep_voicemail(&message("hers"))).expect("it is kept");
+    rig.runtime.block_on(store.enqueue(&entry("hers", 0, 0), 60)).expect("it is written");
+    rig.promised(&store, promise("hers", "5550100", 0), 0);
+    let forgotten = rig.runtime.block_on(store.erase(&number, "the owner", at(5))).expect("it is done");
+    assert_eq!((forgotten.calls.len(), forgotten.files.len()), (1, 1));
+    assert_eq!(rig.records(&store), [his]);
+    assert!(rig.look_up(&store, "customer_by_ani", "ani", "5550100").is_empty());
+    assert!(rig.look_up(&store, "order_by_number", "number", "451288").is_empty());
+    assert!(store.spool().waiting().expect("it can be read").is_empty());
+    let left = rig
+        .runtime
+        .block_on(async { (store.callbacks().await, store.voicemails().await, store.open_entries().await) });
+    assert!(
+        left.0.expect("read").is_empty()
+            && left.1.expect("read").is_empty()
+            && left.2.expect("read").is_empty()
+    );
+    let trail = rig.runtime.block_on(store.audit_trail(10)).expect("it answers");
+    assert_eq!((trail[0].who.as_str(), trail[0].what.as_str()), ("the owner", "erase"));
+    assert!(!trail[0].subject.contains("555"));
+    if rig.url.is_none() {
+        rig.runtime.block_on(store.close());
+        let file = fs::read(rig.path()).expect("the database");
+        for trace in [b"Maria Lopez".as_slice(), b"please call me back"] {
+            assert!(!file.windows(trace.len()).any(|bytes| bytes == trace), "the file still holds it");
+        }
+    }
+}
+
+fn two_can_open_an_empty_database_at_once(rig: &Rig) {
+    let options = StoreOptions { busy_timeout: Duration::from_secs(10), ..rig.options() };
+    let open = || Store::open_with(rig.address(), options.clone());
+    let (a, b) = rig.runtime.block_on(async { tokio::join!(open(), open()) });
+    a.expect("the first opens");
+    b.expect("the second opens");
+}
