@@ -9,6 +9,8 @@ mod check;
 
 mod config;
 
+mod data;
+
 mod demo;
 
 mod desk;
@@ -24,6 +26,8 @@ mod nlu;
 mod prompts;
 
 mod replay;
+
+mod report;
 
 mod shell;
 
@@ -93,6 +97,10 @@ enum Command {
     New(new::NewArgs),
     /// Who takes calls: where one goes and why, and a simulated day
     Desk(desk::DeskArgs),
+    /// Forget what is old, or all of one number
+    Data(data::DataArgs),
+    /// What the calls came to: a table, CSV, JSON, or a page with charts
+    Report(report::ReportArgs),
     /// Records of past calls
     Calls(calls::CallsArgs),
     /// A kept call as a script; or all of them with a change, and whose outcome differs
@@ -138,6 +146,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::New(args) => new::run(&config, &args),
         Command::Replay(args) => replay::run(&config, &args),
         Command::Desk(args) => desk::run(&config, &args),
+        Command::Data(args) => data::run(&config, &args),
+        Command::Report(args) => report::run(&config, &args),
         Command::Calls(args) => calls::run(&config, &args),
         Command::Config(args) => config::run(&config, &args),
     }

@@ -32,6 +32,8 @@ pub mod reload;
 
 pub mod rehearsal;
 
+pub mod report;
+
 pub mod session;
 
 pub mod suggest;
