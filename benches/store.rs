@@ -14,7 +14,11 @@ use jiff::Timestamp;
 use sqlx::{AnyPool, AssertSqlSafe};
 
 #[path = "../tests/it/postgres.rs"]
-#[expect(dead_code, reason = "tests take a database each, the bench a server")]
+#[expect(
+    dead_code,
+    clippy::print_stderr,
+    reason = "tests take a database each and say so, the bench a server"
+)]
 mod postgres;
 
 /// Each kind of work is done for so long.

@@ -1,6 +1,7 @@
 //! A report as one HTML page with charts, which needs nothing from anywhere else.
 
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Value, context};
 use serde::Serialize;
 
 use super::{By, Calls, Report};
@@ -41,11 +42,12 @@ impl Report {
             .map(|by| {
                 let rows = self.by.get(&by).cloned().unwrap_or_default();
                 let bars = bars(&rows);
-                context! { name => by.name(), rows => rows, bars => bars }
+                context! { name => by.name(), rows => Value::from(Serde(&rows)), bars => Value::from(Serde(&bars)) }
             })
             .collect();
         let page = environment.get_template("page.html").expect("it was added");
-        let context = context! { report => self, tables => tables, wide => WIDE, high => HIGH };
+        let context =
+            context! { report => Value::from(Serde(self)), tables => tables, wide => WIDE, high => HIGH };
         page.render(context).expect("the template uses what the report has")
     }
 }
