@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use attendant::config::Config;
 use attendant::desk::DeskPlan;
 use attendant::host::line::read_desk;
-use attendant::host::report::{By, Calls, Report, hour_of};
+use attendant::store::report::{By, Calls, Report, hour_of};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::hours::{Hours, zone_of};
+use super::routing::queue_for;
 use super::spec::{AgentSpec, CallbackSpec, DeskSpec, QueueSpec, VoicemailSpec};
-use super::{AgentId, AnnounceSpec, QueueId};
+use super::{AgentId, AnnounceSpec, Caller, QueueId};
 use crate::call::Dnis;
 
 /// Longest until the first announcement, and from one to the next: music alone for longer is taken for a line
@@ -126,6 +127,12 @@ impl DeskPlan {
     /// The same queues with other agents.
     pub fn with_agents(&self, agents: Vec<Agent>) -> DeskPlan {
         DeskPlan { agents, ..self.clone() }
+    }
+
+    /// The queue that a caller belongs into, whatever the hour: by name.
+    pub fn queue_of(&self, caller: &Caller) -> &str {
+        let queue = queue_for(self, caller, &mut Vec::new());
+        &self.queues[queue.0].spec.name
     }
 
     /// The queue of a name.

@@ -288,7 +288,7 @@ impl Line {
         let (recognizer, pool) = open_ear(config)?;
         let voice = open_voice(config, &flow)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let store = runtime.block_on(open_store(address, state))?;
+        let store = runtime.block_on(open_store(address, state, std::sync::Arc::clone(&desk)))?;
         let live = LiveFlow::new(config.path("intents"), sources, std::sync::Arc::clone(&flow));
         Ok(Line { flow, live, desk, classifier, head_watch, recognizer, pool, voice, store, runtime })
     }
@@ -417,21 +417,23 @@ pub async fn open_kept(config: &Config) -> Result<Option<Store>, LineError> {
     if !Store::is_there(&address) {
         return Ok(None);
     }
-    let store = Store::open_with(&address, store_options(&address, &config.path("state"))).await?;
+    let desk = std::sync::Arc::new(read_desk(&config.path("intents"))?);
+    let store = Store::open_with(&address, store_options(&address, &config.path("state"), desk)).await?;
     store.flush_spool().await?;
     Ok(Some(store))
 }
 
 /// What a server cannot take waits in the folder of data; what a file cannot, beside it.
-fn store_options(address: &Path, data: &Path) -> StoreOptions {
+fn store_options(address: &Path, data: &Path, desk: std::sync::Arc<DeskPlan>) -> StoreOptions {
     let is_server = Store::is_server(address);
-    StoreOptions { spool_folder: is_server.then(|| data.join("attendant.spool")), ..StoreOptions::default() }
+    let spool_folder = is_server.then(|| data.join("attendant.spool"));
+    StoreOptions { spool_folder, desk, ..StoreOptions::default() }
 }
 
-async fn open_store(address: &Path, data: &Path) -> Result<Store, LineError> {
+async fn open_store(address: &Path, data: &Path, desk: std::sync::Arc<DeskPlan>) -> Result<Store, LineError> {
     std::fs::create_dir_all(data)
         .map_err(|e| LineError::Read { path: data.to_owned(), why: e.to_string() })?;
-    let store = Store::open_with(address, store_options(address, data)).await?;
+    let store = Store::open_with(address, store_options(address, data, desk)).await?;
     store.seed_demo().await?;
     store.flush_spool().await?;
     Ok(store)

@@ -32,8 +32,6 @@ pub mod reload;
 
 pub mod rehearsal;
 
-pub mod report;
-
 pub mod session;
 
 pub mod suggest;

@@ -12,9 +12,10 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::figures::{self, number, text};
+use super::record::KeptCall;
 use super::{Opened, Store, StoreError};
 use crate::call::{Ani, CallId, Pii};
-use crate::desk::{Callback, CallbackEnd, CallbackPlan, CallbackState, Outcome, Window};
+use crate::desk::{Callback, CallbackEnd, CallbackPlan, CallbackState, Caller, DeskPlan, Outcome, Window};
 
 /// A place in a queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -386,6 +387,18 @@ impl Store {
         transaction.commit().await.map_err(self.fail())
     }
 
+    /// Ends a promise that nobody has in hand; false where somebody has, or where it is over.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn cancel_callback(&self, call: &CallId) -> Result<bool, StoreError> {
+        let opened = self.current().await?;
+        let sql = "UPDATE callbacks SET state = 'over', outcome = 'cancelled', due_unix_ms = NULL
+                   WHERE call_id = $1 AND state = 'waiting'";
+        let done = sqlx::query(sql).bind(call.as_str()).execute(&opened.writer).await;
+        Ok(done.map_err(self.fail())?.rows_affected() > 0)
+    }
+
     /// All promises, oldest place first.
     ///
     /// # Errors
@@ -396,6 +409,30 @@ impl Store {
         let rows = sqlx::query(sql).fetch_all(&opened.readers).await.map_err(self.fail())?;
         rows.iter().map(callback_of).collect()
     }
+}
+
+/// Keeps the callback that was promised in a call, in the transaction that writes the call's record: a record that
+/// was spooled brings its promise when it is written. The place is the time at which the call came.
+pub(super) async fn keep_callback(
+    connection: &mut AnyConnection,
+    desk: &DeskPlan,
+    kept: &KeptCall,
+) -> Result<(), sqlx::Error> {
+    let record = &kept.record;
+    let Some(callback) = &record.callback else { return Ok(()) };
+    let skill = record.handoff.as_ref().map_or("", |handoff| handoff.skill.as_str());
+    let caller = Caller {
+        intent: callback.intent.clone(),
+        dnis: record.dnis.clone(),
+        ..Caller::new(record.id.clone(), skill)
+    };
+    let since = time(i64::try_from(kept.started_at_unix_ms).unwrap_or(i64::MAX));
+    let plan = CallbackPlan::of(desk);
+    let promised = since.checked_add(Duration::from_millis(record.duration.as_millis())).unwrap_or(since);
+    let place = (record.id.clone(), desk.queue_of(&caller), since);
+    let window = Window { from: promised, until: None };
+    let promise = Callback::promise(&plan, promised, place, callback.number.clone(), window);
+    keep_promise(connection, &plan, promised, promise).await.map(|_| ())
 }
 
 async fn keep_promise(

@@ -14,6 +14,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Transaction};
 
 use crate::call::Pii;
+use crate::desk::DeskPlan;
 
 mod claims;
 
@@ -28,6 +29,8 @@ mod privacy;
 mod proof;
 
 mod record;
+
+pub mod report;
 
 mod spool;
 
@@ -72,11 +75,13 @@ pub struct StoreOptions {
     /// Where records wait that the database cannot take; `None` puts the folder `NAME.spool` beside a file, and
     /// `attendant.spool` into the working folder for a server.
     pub spool_folder: Option<PathBuf>,
+    /// What promised callbacks go by: their queues, hours and attempts.
+    pub desk: Arc<DeskPlan>,
 }
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        StoreOptions { busy_timeout: BUSY_TIMEOUT, spool_folder: None }
+        StoreOptions { busy_timeout: BUSY_TIMEOUT, spool_folder: None, desk: Arc::new(DeskPlan::empty()) }
     }
 }
 
@@ -90,6 +95,7 @@ pub struct Store {
     path: PathBuf,
     place: Place,
     busy_timeout: Duration,
+    desk: Arc<DeskPlan>,
     spool: Spool,
     /// The file as it was last opened; the lock is held for a copy only.
     opened: Mutex<Arc<Opened>>,
@@ -159,7 +165,7 @@ impl Store {
         options: StoreOptions,
     ) -> Result<Store, StoreError> {
         let place = parse_place(url_or_path.as_ref())?;
-        let StoreOptions { busy_timeout, spool_folder } = options;
+        let StoreOptions { busy_timeout, spool_folder, desk } = options;
         let (path, beside) = match &place {
             Place::File(path) => {
                 let mut name = path.clone().into_os_string();
@@ -171,7 +177,7 @@ impl Store {
         let spool = Spool::new(spool_folder.unwrap_or(beside));
         let opened = Opened::open(&place, &path, busy_timeout, true).await?;
         let opened = Mutex::new(Arc::new(opened));
-        Ok(Store { path, place, busy_timeout, spool, opened, opening: tokio::sync::Mutex::new(()) })
+        Ok(Store { path, place, busy_timeout, desk, spool, opened, opening: tokio::sync::Mutex::new(()) })
     }
 
     /// Whether an address is a server's.

@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, figures};
+use super::{Store, StoreError, claims, figures};
 use crate::call::{CallId, CallRecord, CallTime, Handoff, Pii};
 
 /// A call's record and when the call arrived.
@@ -48,7 +48,8 @@ const SELECT_ALL: &str = concat!(select_calls!(), "ORDER BY c.started_at_unix_ms
 const SELECT_ONE: &str = concat!(select_calls!(), "WHERE c.id = $1");
 
 impl Store {
-    /// Writes a call's record, whole or not at all, and once however often it is asked to. Where the
+    /// Writes a call's record, whole or not at all, and once however often it is asked to; with it the callback
+    /// that was promised, and its figures. Where the
     /// database does not take it (locked, gone, full …), the record goes to the spool and is written by
     /// [`Store::flush_spool`].
     ///
@@ -101,6 +102,7 @@ impl Store {
         }
         if is_new {
             figures::count_call(&mut transaction, kept).await.map_err(failed)?;
+            claims::keep_callback(&mut transaction, &self.desk, kept).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)?;
         // The file may have lost its name since `current` looked; then what was written is lost with it.

@@ -66,7 +66,7 @@ impl Rig {
 
     fn options(&self) -> StoreOptions {
         let spool_folder = self.url.as_ref().map(|_| self.folder.path().join("spool"));
-        StoreOptions { busy_timeout: Duration::from_millis(50), spool_folder }
+        StoreOptions { busy_timeout: Duration::from_millis(50), spool_folder, ..StoreOptions::default() }
     }
 
     fn try_open(&self) -> Result<Store, StoreError> {

@@ -1,5 +1,7 @@
 //! `attendant desk`: where calls go and why, and a day of the desk.
 
+mod callbacks;
+
 mod route;
 
 mod simulate;
@@ -23,6 +25,8 @@ pub(crate) struct DeskArgs {
 enum DeskCommand {
     /// Where a call would go, or why a past one went where it did
     Route(Box<route::RouteArgs>),
+    /// Promises to call back: list them, take one, say how it went
+    Callbacks(callbacks::CallbacksArgs),
     /// Play a day: service level, waits and occupancy beside Erlang C
     Simulate(simulate::SimulateArgs),
 }
@@ -30,6 +34,7 @@ enum DeskCommand {
 pub(crate) fn run(config: &Config, args: &DeskArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         DeskCommand::Route(args) => route::run(config, args),
+        DeskCommand::Callbacks(args) => callbacks::run(config, args),
         DeskCommand::Simulate(args) => simulate::run(config, args),
     }
 }

@@ -15,6 +15,7 @@ on_both! {
     two_promises_to_one_number_are_one,
     a_promise_is_kept_once,
     a_promise_that_is_not_due_is_nobodys,
+    a_record_brings_its_promise,
     a_message_is_announced_once,
     figures_are_those_of_the_records,
     what_is_old_is_forgotten_and_the_figures_stay,
@@ -181,6 +182,33 @@ fn a_promise_that_is_not_due_is_nobodys(rig: &Rig) {
     assert_eq!(rig.take(&store, "node-1", 3 * 86_400), None);
     let all = rig.runtime.block_on(store.callbacks()).expect("it answers");
     assert_eq!(all[0].state, CallbackState::Over(CallbackEnd::Expired));
+}
+
+/// Also from the spool, and whether it was written before or not.
+fn a_record_brings_its_promise(rig: &Rig) {
+    let store = rig.open();
+    let promised = |id: &str, number: &str| CallRecord {
+        callback: Some(Callback {
+            number: number.parse().expect("a number"),
+            reason: CallbackReason::NobodyFree,
+            intent: None,
+        }),
+        ..record(id)
+    };
+    rig.write(&store, &promised("a", "5550100"));
+    rig.write(&store, &promised("a", "5550100"));
+    let kept = KeptCall { started_at_unix_ms: 1_790_000_000_000, record: promised("b", "5550101") };
+    rig.runtime.block_on(store.spool().put(kept)).expect("it is kept");
+    rig.runtime.block_on(store.flush_spool()).expect("it is written");
+    let all = rig.runtime.block_on(store.callbacks()).expect("it answers");
+    let found: Vec<_> =
+        all.iter().map(|c| (c.call.as_str(), c.number.expose(), c.since, c.queue.as_str())).collect();
+    assert_eq!(found, [("a", "5550100", at(0), "everyone"), ("b", "5550101", at(0), "everyone")]);
+    let cancel = |id: &str| rig.runtime.block_on(store.cancel_callback(&id.parse().expect("an id")));
+    assert!(cancel("b").expect("written") && !cancel("b").expect("written"));
+    assert_eq!(rig.take(&store, "node-1", 100).map(|c| c.call.to_string()).as_deref(), Some("a"));
+    assert!(!cancel("a").expect("written"), "somebody has it in hand");
+    assert_eq!(rig.take(&store, "node-1", 101), None);
 }
 
 fn message(call: &str) -> KeptVoicemail {
