@@ -51,6 +51,39 @@ pub const KEYS: &[Key] = &[
         help: "slt, rms, awb, kal16, espeak-ng, espeak-ng:LANGUAGE, or auto",
     },
     Key { name: "voice_stretch", default: "1.0", help: "length of speech: 0.5 fast to 2.0 slow" },
+    Key { name: "calls_at_once", default: "100", help: "calls at once; more hear a busy tone" },
+    Key { name: "calls_at_once_of_source", default: "100", help: "calls at once from one address" },
+    Key { name: "calls_per_second", default: "50", help: "new calls in a second" },
+    Key { name: "calls_per_second_of_source", default: "50", help: "new calls in a second from one address" },
+    Key { name: "drain_s", default: "120", help: "seconds that calls may go on for once the line stops" },
+    Key {
+        name: "sip_listen",
+        default: "0.0.0.0:5060",
+        help: "address and port for SIP by UDP; none to switch it off",
+    },
+    Key {
+        name: "sip_public_address",
+        default: "",
+        help: "address that telephones reach this machine by, where it is another than its own",
+    },
+    Key {
+        name: "sip_allow",
+        default: "127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, ::1, fd00::/8",
+        help: "networks that may call; nobody else gets an answer",
+    },
+    Key { name: "sip_codecs", default: "PCMU, PCMA, G722, opus", help: "codecs that the line speaks" },
+    Key { name: "sip_ring_ms", default: "0", help: "how long the line rings before it picks up" },
+    Key { name: "rtp_ports", default: "16384-32767", help: "UDP ports for sound" },
+    Key {
+        name: "rtp_timeout_s",
+        default: "30",
+        help: "seconds without a packet from the caller's telephone, after which the call is over",
+    },
+    Key {
+        name: "session_expires_s",
+        default: "1800",
+        help: "seconds after which a session is refreshed at the latest (RFC 4028); 90 or more",
+    },
 ];
 
 /// Where a value came from.
@@ -205,6 +238,34 @@ impl Config {
     pub fn voice_stretch(&self) -> Result<f32, ConfigError> {
         let number = self.get("voice_stretch").parse::<f32>().ok().filter(|n| (0.5..=2.0).contains(n));
         number.ok_or_else(|| self.unfit("voice_stretch", "a number from 0.5 to 2.0"))
+    }
+
+    /// A key's value as a whole number in a range.
+    ///
+    /// # Errors
+    /// It is none, or outside.
+    pub fn number(
+        &self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+        expected: &'static str,
+    ) -> Result<u64, ConfigError> {
+        let number = self.get(key).parse::<u64>().ok().filter(|n| range.contains(n));
+        number.ok_or_else(|| self.unfit(key, expected))
+    }
+
+    /// A key's value as a list with commas; each part as `parse` reads it.
+    ///
+    /// # Errors
+    /// A part that `parse` does not take.
+    pub fn list<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+        expected: &'static str,
+    ) -> Result<Vec<T>, ConfigError> {
+        let parts = self.get(key).split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(|part| parse(part).ok_or_else(|| self.unfit(key, expected))).collect()
     }
 
     /// An error about a value that does not fit.

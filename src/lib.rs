@@ -20,14 +20,14 @@ pub mod conversation;
 #[cfg(feature = "engines")]
 pub mod voice;
 
-#[cfg(feature = "host")]
+#[cfg(any(feature = "host", feature = "telephone"))]
 pub mod channel;
 
 #[cfg(feature = "store")]
 pub mod store;
 
-#[cfg(feature = "host")]
+#[cfg(any(feature = "host", feature = "telephone"))]
 pub mod config;
 
-#[cfg(feature = "host")]
+#[cfg(any(feature = "host", feature = "telephone"))]
 pub mod host;

@@ -29,6 +29,9 @@ mod replay;
 
 mod report;
 
+#[cfg(feature = "telephone")]
+mod serve;
+
 mod shell;
 
 mod show;
@@ -73,6 +76,9 @@ struct SettingsArgs {
 enum Command {
     /// Three recorded callers ring the demo shop's line
     Demo(demo::DemoArgs),
+    /// Answer telephones
+    #[cfg(feature = "telephone")]
+    Serve(serve::ServeArgs),
     /// Take one call: by microphone, from a WAV file, typed, or from a script
     Call(call::CallArgs),
     /// Train the intent classifier from intents/
@@ -111,15 +117,38 @@ enum Command {
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("attendant=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    log_to_standard_error(&cli.command);
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("{}error:{} {error:#}", show::BAD.render(), show::BAD.render_reset());
             ExitCode::from(2)
         }
+    }
+}
+
+/// A line that serves tells of each call; a command only of what went wrong.
+fn log_to_standard_error(command: &Command) {
+    #[cfg(feature = "telephone")]
+    let (usual, json) = match command {
+        Command::Serve(args) => ("attendant=info", args.json),
+        _ => ("attendant=warn", false),
+    };
+    #[cfg(not(feature = "telephone"))]
+    let ((usual, json), _) = (("attendant=warn", false), command);
+    let mut filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
+    // The SIP stack logs whole messages, numbers and all.
+    if let Ok(quiet) = "rsipstack=error".parse() {
+        filter = filter.add_directive(quiet);
+    }
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        log.json().init();
+    } else if usual == "attendant=info" {
+        log.init();
+    } else {
+        log.without_time().init();
     }
 }
 
@@ -133,6 +162,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::load(cli.settings.config.as_deref(), std::env::vars(), &flags)?;
     match cli.command {
         Command::Demo(args) => demo::run(&config, &args),
+        #[cfg(feature = "telephone")]
+        Command::Serve(args) => serve::run(&config, &args),
         Command::Call(args) => call::run(&config, &args),
         Command::Train(args) => train::run(&config, &args),
         Command::Intents(args) => intents::run(&config, &args),

@@ -3,43 +3,66 @@
 //!
 //! Read [`session`] first: it drives one call. Nothing here decides what is said.
 
+#[cfg(feature = "host")]
 pub mod caller;
 
+#[cfg(feature = "host")]
 pub mod callers;
 
+#[cfg(feature = "host")]
 pub mod clips;
 
+#[cfg(feature = "host")]
 pub mod engines;
 
+#[cfg(feature = "host")]
 pub mod exchange;
 
+#[cfg(feature = "host")]
 pub mod head_watch;
 
+#[cfg(feature = "host")]
 pub mod hearing;
 
+#[cfg(feature = "host")]
 pub mod line;
 
+#[cfg(feature = "host")]
 pub mod log;
 
 #[cfg(feature = "mic")]
 pub mod mic;
 
+#[cfg(feature = "host")]
 pub mod models;
 
+#[cfg(feature = "host")]
 pub mod nlu;
 
+#[cfg(feature = "telephone")]
+pub mod phone;
+
+#[cfg(feature = "host")]
+pub mod rehearsal;
+
+#[cfg(feature = "host")]
 pub mod reload;
 
-pub mod rehearsal;
+#[cfg(feature = "telephone")]
+pub mod serve;
 
 pub mod session;
 
+#[cfg(feature = "host")]
 pub mod suggest;
 
+#[cfg(feature = "host")]
 pub mod suite;
 
+#[cfg(feature = "host")]
 pub mod text;
 
+#[cfg(feature = "host")]
 pub mod webhook;
 
 use std::sync::LazyLock;
@@ -53,6 +76,7 @@ pub fn stopwatch() -> Duration {
 }
 
 /// The day and hour where the line is, for what it says by them.
+#[cfg(feature = "host")]
 pub fn local_time() -> jiff::civil::DateTime {
     jiff::Zoned::now().datetime()
 }

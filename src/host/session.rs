@@ -38,6 +38,11 @@ pub trait Channel {
         None
     }
 
+    /// Who ended the call, once [`Channel::exchange`] has given `None`.
+    fn cause(&self) -> HangupCause {
+        HangupCause::Caller
+    }
+
     /// Drops what the channel still holds of the line's sound: the caller barged in.
     fn flush(&mut self) {}
 }
@@ -238,7 +243,7 @@ impl<'a> Session<'a> {
         let line = self.next_line_frame(now);
         let talks = self.prompt.is_some();
         let Some(caller) = channel.exchange(now, &line, talks) else {
-            return self.event(now, Event::HungUp { cause: HangupCause::Caller });
+            return self.event(now, Event::HungUp { cause: channel.cause() });
         };
         // A PIN's tones are as good as the PIN.
         let kept = if self.conversation.is_sound_secret() { &Frame::SILENCE } else { &caller };

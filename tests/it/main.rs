@@ -12,6 +12,9 @@ mod keypad;
 
 mod mistakes;
 
+#[cfg(feature = "telephone")]
+mod phone;
+
 mod secret;
 
 mod sim;

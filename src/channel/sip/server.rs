@@ -1,0 +1,266 @@
+//! Listening, and what becomes of each request.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rsipstack::EndpointBuilder;
+use rsipstack::dialog::DialogId;
+use rsipstack::dialog::dialog::Dialog;
+use rsipstack::dialog::dialog_layer::DialogLayer;
+use rsipstack::platform::CancellationToken;
+use rsipstack::sip::prelude::HeadersExt as _;
+use rsipstack::sip::{Header, Method, StatusCode};
+use rsipstack::transaction::endpoint::Endpoint;
+use rsipstack::transaction::transaction::Transaction;
+use rsipstack::transport::udp::UdpConnection;
+use rsipstack::transport::{SipConnection, TransportLayer};
+
+use super::call::{PhoneCall, Signal};
+use super::media::Ports;
+use super::requests;
+use super::socket::ScreenedSocket;
+use crate::channel::gate::{Gate, Network};
+use crate::wire::sdp::Codec;
+
+/// Why the line cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum SipError {
+    /// An address that cannot be listened on.
+    #[error("cannot listen for SIP on {address}: {why}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        why: String,
+    },
+    /// The machine's own address towards its callers is not known.
+    #[error("cannot tell the address that callers reach this machine by: set sip_public_address ({0})")]
+    OwnAddress(std::io::Error),
+}
+
+/// How the line listens.
+#[derive(Clone, Debug)]
+pub struct SipSettings {
+    /// Where, by UDP.
+    pub udp: SocketAddr,
+    /// The address that peers are told, where it is another than the machine's own.
+    pub public: Option<IpAddr>,
+    /// First and last port for RTP and RTCP.
+    pub rtp_ports: (u16, u16),
+    /// Codecs, of which the caller's first counts.
+    pub codecs: Vec<Codec>,
+    /// Who may call.
+    pub allow: Vec<Network>,
+    /// A call of whose telephone nothing is heard for so long is over.
+    pub silence_limit: Duration,
+    /// Sessions are refreshed at least so often, in seconds (RFC 4028).
+    pub session_expires_s: u32,
+    /// The line rings for so long before it picks up.
+    pub ring: Duration,
+}
+
+/// Takes each call that was answered; must return at once.
+pub type Taker = Arc<dyn Fn(PhoneCall) + Send + Sync>;
+
+/// Who may come in, and the one line about those who may not.
+pub(super) struct Door {
+    allow: Vec<Network>,
+}
+
+impl Door {
+    pub(super) fn is_allowed(&self, source: IpAddr) -> bool {
+        self.allow.iter().any(|network| network.contains(source))
+    }
+
+    /// One line that fail2ban's filter in `deploy/` reads. No word of the stranger's is in it.
+    pub(super) fn log_refusal(&self, source: IpAddr, why: &str) {
+        tracing::warn!(target: "attendant::refused", %source, why, "SIP refused");
+    }
+}
+
+/// All that calls share.
+pub(super) struct Server {
+    pub(super) settings: SipSettings,
+    pub(super) dialogs: DialogLayer,
+    pub(super) gate: Arc<Gate>,
+    pub(super) take: Taker,
+    pub(super) ports: Ports,
+    /// Where RTP sockets are bound, and what peers are told.
+    pub(super) bind: IpAddr,
+    pub(super) own: IpAddr,
+    pub(super) listens: SocketAddr,
+    pub(super) door: Arc<Door>,
+    calls: Mutex<HashMap<String, SyncSender<Signal>>>,
+}
+
+/// A line that listens for SIP.
+pub struct SipServer {
+    endpoint: Endpoint,
+    server: Arc<Server>,
+    stop: CancellationToken,
+}
+
+/// The address by which this machine talks to the world; nothing is sent.
+fn own_address(bind: IpAddr) -> std::io::Result<IpAddr> {
+    if !bind.is_unspecified() {
+        return Ok(bind);
+    }
+    let (any, far) =
+        if bind.is_ipv4() { ("0.0.0.0:0", "192.0.2.1:9") } else { ("[::]:0", "[2001:db8::1]:9") };
+    let socket = std::net::UdpSocket::bind(any)?;
+    // Without a way to the world the machine talks to itself alone.
+    if socket.connect(far).is_err() {
+        return Ok(if bind.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    Ok(socket.local_addr()?.ip())
+}
+
+impl SipServer {
+    /// Binds the addresses; calls are taken once [`SipServer::run`] runs.
+    ///
+    /// # Errors
+    /// An address cannot be listened on.
+    pub async fn bind(settings: SipSettings, gate: Arc<Gate>, take: Taker) -> Result<SipServer, SipError> {
+        let address = settings.udp;
+        let failed = |why: String| SipError::Listen { address, why };
+        let stop = CancellationToken::new();
+        let door = Arc::new(Door { allow: settings.allow.clone() });
+        let socket = tokio::net::UdpSocket::bind(address).await.map_err(|e| failed(e.to_string()))?;
+        let listens = socket.local_addr().map_err(|e| failed(e.to_string()))?;
+        let own = match settings.public {
+            Some(public) => public,
+            None => own_address(listens.ip()).map_err(SipError::OwnAddress)?,
+        };
+        let told = SocketAddr::new(own, listens.port());
+        let transport = TransportLayer::new(stop.child_token());
+        let screened = Arc::new(ScreenedSocket::new(socket, Arc::clone(&door)));
+        let udp = UdpConnection::from_socket(screened, Some(told), Some(stop.child_token()))
+            .await
+            .map_err(|e| failed(e.to_string()))?;
+        transport.add_transport(SipConnection::Udp(udp));
+        let endpoint = EndpointBuilder::new()
+            .with_user_agent(concat!("attendant/", env!("CARGO_PKG_VERSION")))
+            .with_transport_layer(transport)
+            .with_cancel_token(stop.clone())
+            .build();
+        let server = Arc::new(Server {
+            dialogs: DialogLayer::new(endpoint.inner.clone()),
+            ports: Ports::new(settings.rtp_ports.0, settings.rtp_ports.1),
+            bind: listens.ip(),
+            own,
+            listens: told,
+            settings,
+            gate,
+            take,
+            door,
+            calls: Mutex::default(),
+        });
+        Ok(SipServer { endpoint, server, stop })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.listens
+    }
+
+    /// Ends [`SipServer::run`].
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
+        let stop = self.stop.clone();
+        move || stop.cancel()
+    }
+
+    /// Takes requests until it is stopped.
+    pub async fn run(self) {
+        let Ok(mut incoming) = self.endpoint.incoming_transactions() else { return };
+        let server = self.server;
+        let endpoint = self.endpoint;
+        let requests = async {
+            while let Some(transaction) = incoming.recv().await {
+                tokio::spawn(Arc::clone(&server).handle(transaction));
+            }
+        };
+        tokio::select! {
+            () = endpoint.serve() => {}
+            () = requests => {}
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn register(&self, dialog: &DialogId, signals: SyncSender<Signal>) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(dialog.to_string(), signals);
+    }
+
+    pub(super) fn forget(&self, dialog: &DialogId) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&dialog.to_string());
+        self.dialogs.remove_dialog(dialog);
+    }
+
+    fn signals(&self, dialog: &DialogId) -> Option<SyncSender<Signal>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).get(&dialog.to_string()).cloned()
+    }
+
+    /// The address that a request came from, as the socket saw it.
+    pub(super) fn source(transaction: &Transaction) -> Option<IpAddr> {
+        let remote = transaction.connection.as_ref()?.get_remote_addr()?;
+        remote.get_socketaddr().ok().map(|address| address.ip())
+    }
+
+    async fn handle(self: Arc<Self>, mut transaction: Transaction) {
+        let Some(source) = Self::source(&transaction) else { return };
+        if !self.door.is_allowed(source) {
+            self.door.log_refusal(source, "the source is not on the list");
+            // A stranger learns nothing, not even that somebody is there.
+            return;
+        }
+        let in_dialog =
+            transaction.original.to_header().ok().and_then(|to| to.tag().ok().flatten()).is_some();
+        let method = transaction.original.method;
+        let done = match method {
+            _ if in_dialog => self.in_dialog(&mut transaction).await,
+            Method::Invite => super::answer::answer(&self, &mut transaction, source).await,
+            Method::Options => {
+                let headers = vec![
+                    requests::allow(),
+                    Header::Accept("application/sdp".into()),
+                    Header::Supported("timer".into()),
+                ];
+                transaction.reply_with(StatusCode::OK, headers, None).await
+            }
+            Method::Ack => Ok(()),
+            _ => transaction.reply_with(StatusCode::MethodNotAllowed, vec![requests::allow()], None).await,
+        };
+        if let Err(error) = done {
+            tracing::debug!(%error, "a SIP request could not be answered");
+        }
+    }
+
+    async fn in_dialog(&self, transaction: &mut Transaction) -> rsipstack::Result<()> {
+        let id = DialogId::try_from(&*transaction)?;
+        let Some(Dialog::Invite(mut dialog)) = self.dialogs.get_dialog(&id) else {
+            return match transaction.original.method {
+                Method::Ack => Ok(()),
+                _ => transaction.reply(StatusCode::CallTransactionDoesNotExist).await,
+            };
+        };
+        match transaction.original.method {
+            Method::Invite | Method::Bye | Method::Ack | Method::PRack => dialog.handle(transaction).await,
+            Method::Info => {
+                if let Some(key) = requests::info_key(&transaction.original)
+                    && let Some(signals) = self.signals(&id)
+                {
+                    // A caller who presses keys faster than a thread counts to 64 loses some.
+                    let _ = signals.try_send(Signal::Key(key));
+                }
+                transaction.reply(StatusCode::OK).await
+            }
+            Method::Options | Method::Notify | Method::Update => {
+                transaction.reply_with(StatusCode::OK, vec![requests::allow()], None).await
+            }
+            _ => transaction.reply_with(StatusCode::MethodNotAllowed, vec![requests::allow()], None).await,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Calls from all listeners of a line: each on a thread of its own, counted, and drained at the end.
+//!
+//! A listener hands each call to [`Serving::take`] with what is known of it; who answers is an [`Answerer`].
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::session::{Arrival, Channel};
+use crate::audio::Frame;
+use crate::call::{CallRecord, CallTime, Dtmf, HangupCause};
+use crate::channel::gate::Gate;
+
+/// Whoever answers calls.
+pub trait Answerer: Send + Sync + 'static {
+    /// Holds a call to its end, in real time. `None` where not even a record could be made.
+    fn answer(&self, arrival: Arrival, channel: &mut dyn Channel) -> Option<CallRecord>;
+}
+
+/// A line with its engines.
+#[cfg(feature = "host")]
+pub struct LineAnswerer {
+    line: Arc<super::line::Line>,
+}
+
+#[cfg(feature = "host")]
+impl LineAnswerer {
+    /// Answers by this line.
+    pub fn new(line: Arc<super::line::Line>) -> LineAnswerer {
+        LineAnswerer { line }
+    }
+}
+
+#[cfg(feature = "host")]
+impl Answerer for LineAnswerer {
+    fn answer(&self, arrival: Arrival, channel: &mut dyn Channel) -> Option<CallRecord> {
+        use super::{engines::RealTimeEngines, session::Session};
+
+        let mut milestones = Milestones { call: arrival.id.clone() };
+        let mut engines = RealTimeEngines::new(Arc::clone(&self.line), channel.is_paced());
+        let flow = self.line.live.current();
+        let conversation = crate::conversation::Conversation::new(flow).at(super::local_time());
+        Session::new(conversation, &mut engines, &mut milestones).run(arrival, channel, true)
+    }
+}
+
+/// Tells the log of a call's decisions and delays; what is said and heard stays out of it.
+#[cfg(feature = "host")]
+struct Milestones {
+    call: crate::call::CallId,
+}
+
+#[cfg(feature = "host")]
+impl super::session::Observer for Milestones {
+    fn action(&mut self, now: CallTime, action: &crate::call::Action) {
+        if let crate::call::Action::Note(crate::call::Note::Decided { decision, .. }) = action {
+            tracing::debug!(call = %self.call, at = %now, decision, "decided");
+        }
+    }
+
+    fn answered(&mut self, now: CallTime, delay: Duration) {
+        let ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(call = %self.call, at = %now, ms, "the answer's first sound");
+    }
+}
+
+/// A line that serves.
+pub struct Serving {
+    answerer: Arc<dyn Answerer>,
+    gate: Arc<Gate>,
+    /// Calls in progress end now.
+    stopping: Arc<AtomicBool>,
+    going_on: Mutex<usize>,
+    ended: Condvar,
+}
+
+impl Serving {
+    /// Serving by `answerer`, through a gate that all its listeners share.
+    pub fn new(answerer: Arc<dyn Answerer>, gate: Arc<Gate>) -> Arc<Serving> {
+        Arc::new(Serving {
+            answerer,
+            gate,
+            stopping: Arc::default(),
+            going_on: Mutex::default(),
+            ended: Condvar::new(),
+        })
+    }
+
+    /// The gate that each listener asks before it answers.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Begins a call on a thread of its own. Returns at once.
+    pub fn take<C: Channel + Send + 'static>(self: &Arc<Self>, arrival: Arrival, channel: C) {
+        let serving = Arc::clone(self);
+        *self.going_on.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        let name = arrival.id.to_string();
+        let spawned = std::thread::Builder::new().name(name).spawn(move || {
+            let _counted = Counted(&serving);
+            serving.hold(arrival, channel);
+        });
+        if let Err(error) = spawned {
+            // The channel was dropped with the closure, which hangs up.
+            tracing::error!(%error, "no thread for a call");
+            self.one_less();
+        }
+    }
+
+    fn hold(&self, arrival: Arrival, channel: impl Channel) {
+        let id = arrival.id.clone();
+        tracing::info!(call = %id, "a call begins");
+        let began = Instant::now();
+        let mut watched = Watched { channel, stopping: Arc::clone(&self.stopping) };
+        let record = self.answerer.answer(arrival, &mut watched);
+        let seconds = began.elapsed().as_secs_f32();
+        match record {
+            Some(record) => tracing::info!(
+                call = %id, seconds, disposition = %record.disposition, cause = %record.cause,
+                intent = record.intent.as_ref().map(|i| i.as_str()), turns = record.turns.len(), "a call ended"
+            ),
+            None => tracing::error!(call = %id, seconds, "a call ended without a record"),
+        }
+    }
+
+    fn one_less(&self) {
+        *self.going_on.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.ended.notify_all();
+    }
+
+    /// Calls that are going on.
+    pub fn going_on(&self) -> usize {
+        *self.going_on.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes no more calls, waits for those that are going on, and ends those that take longer. Blocks.
+    pub fn drain(&self, patience: Duration) {
+        self.gate.close();
+        tracing::info!(going_on = self.going_on(), "no more calls are taken");
+        if !self.wait(patience) {
+            tracing::warn!(going_on = self.going_on(), "calls are ended: the line has waited long enough");
+            self.stopping.store(true, Ordering::Relaxed);
+            // Each call notices with its next frame.
+            self.wait(Duration::from_secs(5));
+        }
+    }
+
+    /// Whether all calls ended in time.
+    fn wait(&self, patience: Duration) -> bool {
+        let going_on = self.going_on.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.ended.wait_timeout_while(going_on, patience, |n| *n > 0);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 == 0
+    }
+}
+
+/// Counts a call out, even if its thread panics.
+struct Counted<'a>(&'a Serving);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.one_less();
+    }
+}
+
+/// A channel that ends when the line stops.
+struct Watched<C> {
+    channel: C,
+    stopping: Arc<AtomicBool>,
+}
+
+impl<C: Channel> Channel for Watched<C> {
+    fn exchange(&mut self, now: CallTime, line: &Frame, line_talks: bool) -> Option<Frame> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.channel.exchange(now, line, line_talks)
+    }
+
+    fn is_paced(&self) -> bool {
+        self.channel.is_paced()
+    }
+
+    fn voice(&self) -> Option<crate::speech::Voice> {
+        self.channel.voice()
+    }
+
+    fn key(&mut self) -> Option<Dtmf> {
+        self.channel.key()
+    }
+
+    fn flush(&mut self) {
+        self.channel.flush();
+    }
+
+    fn cause(&self) -> HangupCause {
+        if self.stopping.load(Ordering::Relaxed) { HangupCause::Shutdown } else { self.channel.cause() }
+    }
+}

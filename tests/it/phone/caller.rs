@@ -1,0 +1,283 @@
+//! A caller who writes every message and packet by hand, so that it can write wrong ones.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use attendant::audio::{FRAME_DURATION, Law};
+use attendant::call::Dtmf;
+use attendant::wire::rtp::Packet;
+use attendant::wire::sdp::{Codec, Offer};
+use attendant::wire::telephone_event;
+
+/// An answer that takes longer never comes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) struct Caller {
+    sip: UdpSocket,
+    pub(super) rtp: UdpSocket,
+    line: SocketAddr,
+    call_id: String,
+    to: String,
+    cseq: u32,
+    pub(super) media: Option<SocketAddr>,
+    pub(super) payload_type: u8,
+    pub(super) sequence: u16,
+    pub(super) timestamp: u32,
+    pub(super) ssrc: u32,
+    next_packet: Instant,
+}
+
+/// A message that came.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) text: String,
+}
+
+impl Message {
+    pub(super) fn start(&self) -> &str {
+        self.text.lines().next().unwrap_or_default()
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.start().split(' ').nth(1).and_then(|c| c.parse().ok()).unwrap_or(0)
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.text.split("\r\n").take_while(|line| !line.is_empty());
+        lines
+            .filter_map(|l| l.split_once(':'))
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.trim())
+    }
+
+    pub(super) fn body(&self) -> &str {
+        self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+}
+
+impl Caller {
+    pub(super) fn new(line: SocketAddr) -> Caller {
+        let sip = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        sip.set_read_timeout(Some(PATIENCE)).expect("set");
+        let rtp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let port = sip.local_addr().expect("bound").port();
+        let call_id = format!("call-{port}-{}", attendant::host::unique());
+        Caller {
+            sip,
+            rtp,
+            line,
+            call_id,
+            to: "<sip:8005550199@127.0.0.1>".to_owned(),
+            cseq: 0,
+            media: None,
+            payload_type: 0,
+            sequence: 65_000,
+            timestamp: 77,
+            ssrc: 4_711,
+            next_packet: Instant::now(),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        self.sip.local_addr().expect("bound").port()
+    }
+
+    pub(super) fn offer(&self, media: &str) -> String {
+        let port = self.rtp.local_addr().expect("bound").port();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n{}",
+            media.replace("PORT", &port.to_string())
+        )
+    }
+
+    /// What most telephones offer.
+    pub(super) fn usual(&self) -> String {
+        self.offer("m=audio PORT RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n")
+    }
+
+    pub(super) fn request(&mut self, method: &str, headers: &str, body: &str) -> String {
+        if !matches!(method, "ACK" | "CANCEL") {
+            self.cseq += 1;
+        }
+        let (port, cseq) = (self.port(), self.cseq);
+        let branch = if matches!(method, "ACK") { format!("a{cseq}") } else { cseq.to_string() };
+        format!(
+            "{method} sip:8005550199@127.0.0.1 SIP/2.0\r\n\
+             Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{}{branch};rport\r\n\
+             From: <sip:5550100@127.0.0.1>;tag=1\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:5550100@127.0.0.1:{port}>\r\nMax-Forwards: 70\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            self.call_id,
+            self.to,
+            self.call_id,
+            body.len()
+        )
+    }
+
+    pub(super) fn send(&self, text: &str) {
+        self.sip.send_to(text.as_bytes(), self.line).expect("sent");
+    }
+
+    pub(super) fn receive(&self) -> Option<Message> {
+        let mut bytes = [0; 8_192];
+        let (length, _) = self.sip.recv_from(&mut bytes).ok()?;
+        Some(Message { text: String::from_utf8(bytes[..length].to_vec()).expect("text") })
+    }
+
+    /// The final answer to the request last sent.
+    pub(super) fn answer(&mut self) -> Message {
+        loop {
+            let message = self.receive().expect("an answer");
+            if message.status() >= 200 && message.text.contains(&format!("CSeq: {} ", self.cseq)) {
+                if let Some(to) = message.header("To") {
+                    self.to = to.to_owned();
+                }
+                return message;
+            }
+        }
+    }
+
+    /// What the line sends of its own accord.
+    pub(super) fn asked(&self) -> Message {
+        loop {
+            let message = self.receive().expect("a request");
+            if message.status() == 0 {
+                return message;
+            }
+        }
+    }
+
+    pub(super) fn respond(&self, request: &Message, status: &str, headers: &str, body: &str) {
+        let copied: String = ["Via", "From", "To", "Call-ID", "CSeq"]
+            .iter()
+            .filter_map(|name| Some(format!("{name}: {}\r\n", request.header(name)?)))
+            .collect();
+        let port = self.port();
+        self.send(&format!(
+            "SIP/2.0 {status}\r\n{copied}Contact: <sip:5550100@127.0.0.1:{port}>\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+    }
+
+    pub(super) fn invite(&mut self, headers: &str, body: &str) -> Message {
+        let headers = if body.is_empty() {
+            headers.to_owned()
+        } else {
+            format!("{headers}Content-Type: application/sdp\r\n")
+        };
+        let invite = self.request("INVITE", &headers, body);
+        self.send(&invite);
+        let answer = self.answer();
+        let ack = self.request("ACK", "", "");
+        if answer.status() < 300 {
+            if let Ok(offer) = Offer::parse(answer.body().as_bytes()) {
+                self.media = Some(offer.rtp);
+                self.payload_type = offer.agree(&Codec::ALL).expect("a codec").payload_type;
+            }
+            self.send(&ack);
+        } else {
+            // To a refusal the ACK belongs to the same transaction.
+            self.send(&ack.replacen(&format!("a{};rport", self.cseq), &format!("{};rport", self.cseq), 1));
+        }
+        answer
+    }
+
+    /// Calls, with what most telephones offer.
+    pub(super) fn call(line: SocketAddr) -> Caller {
+        let mut caller = Caller::new(line);
+        let offer = caller.usual();
+        let answer = caller.invite("", &offer);
+        assert_eq!(answer.status(), 200, "{answer:?}");
+        caller
+    }
+
+    pub(super) fn hang_up(&mut self) {
+        let bye = self.request("BYE", "", "");
+        self.send(&bye);
+        assert_eq!(self.answer().status(), 200);
+    }
+
+    /// A packet at once, wherever the count stands.
+    pub(super) fn packet(&self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+        let packet =
+            Packet { payload_type, marker, sequence: self.sequence, timestamp, ssrc: self.ssrc, payload };
+        let mut bytes = Vec::new();
+        packet.write(&mut bytes);
+        bytes
+    }
+
+    pub(super) fn put(&self, bytes: &[u8]) {
+        self.rtp.send_to(bytes, self.media.expect("an answer with SDP")).expect("sent");
+    }
+
+    /// Waits until the next packet is due: a telephone's clock.
+    pub(super) fn tick(&mut self) {
+        let now = Instant::now();
+        if self.next_packet + Duration::from_millis(200) < now {
+            self.next_packet = now;
+        }
+        self.next_packet += FRAME_DURATION;
+        std::thread::park_timeout(self.next_packet.saturating_duration_since(now));
+    }
+
+    /// Counts a packet of 20 ms.
+    pub(super) fn step(&mut self) {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(160);
+    }
+
+    /// Speaks samples of 8 kHz; `lost` says which packets do not arrive.
+    pub(super) fn speak(&mut self, samples: &[i16], mut lost: impl FnMut(usize) -> bool) {
+        for (n, chunk) in samples.chunks(160).enumerate() {
+            let payload = Law::Mu.encode_all(chunk);
+            if !lost(n) {
+                self.put(&self.packet(self.payload_type, n == 0, self.timestamp, &payload));
+            }
+            self.step();
+            self.tick();
+        }
+    }
+
+    /// Waits without sending anything.
+    pub(super) fn wait(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|t| !t.is_zero()) {
+            std::thread::park_timeout(left);
+        }
+    }
+
+    /// Waits for nothing longer than a moment from now on.
+    pub(super) fn impatient(&self) {
+        self.sip.set_read_timeout(Some(Duration::from_millis(500))).expect("set");
+    }
+
+    pub(super) fn silence(&mut self, packets: usize) {
+        self.speak(&vec![0; 160 * packets], |_| false);
+    }
+
+    /// Presses a key as a telephone-event; `kept` says which packets of the burst arrive.
+    pub(super) fn press(&mut self, key: char, kept: impl Fn(usize) -> bool) {
+        let key = Dtmf::try_from(key).expect("a key");
+        let began = self.timestamp;
+        for (n, payload) in telephone_event::press(key, 80).iter().enumerate() {
+            if kept(n) {
+                self.put(&self.packet(101, n == 0, began, payload));
+            }
+            self.step();
+            self.tick();
+        }
+    }
+
+    /// Payload bytes of the line's sound that come within the next packets.
+    pub(super) fn listen(&self, packets: usize) -> Vec<u8> {
+        self.rtp.set_read_timeout(Some(PATIENCE)).expect("set");
+        let mut heard = Vec::new();
+        let mut bytes = [0; 1_500];
+        for _ in 0..packets {
+            let Ok((length, _)) = self.rtp.recv_from(&mut bytes) else { break };
+            if let Some(packet) = Packet::parse(&bytes[..length]) {
+                heard.extend(packet.payload);
+            }
+        }
+        heard
+    }
+}

@@ -1,0 +1,225 @@
+//! Real telephones against the line, on loopback: a caller of our own that controls every packet, and SIPp.
+//!
+//! The line's engines are stand-ins here, so that these tests need no models; `whole_line.rs` and the call
+//! by telephone have real ones.
+
+mod caller;
+
+mod signalling;
+
+mod sipp;
+
+mod sound;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use attendant::audio::{Frame, LINE_RATE_HZ, Law, RATE_HZ, resample, tone};
+use attendant::call::{Action, CallRecord, CallTime, Dtmf, Event, Fault, RequestId};
+use attendant::channel::gate::Gate;
+use attendant::channel::sip::{SipServer, SipSettings};
+use attendant::config::Config;
+use attendant::conversation::Conversation;
+use attendant::dialogue::Flow;
+use attendant::host::phone;
+use attendant::host::serve::{Answerer, Serving};
+use attendant::host::session::{Arrival, Channel, Engines, Observer, Reply, Session, Sound};
+
+use super::calls::flow_of;
+
+/// What the line noted of one call.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) record: CallRecord,
+    pub(crate) keys: String,
+    /// The caller's sound as the line heard it, 16 kHz.
+    pub(crate) heard: Vec<i16>,
+}
+
+/// A recorded caller's first sentence as µ-law at 8 kHz, without a header.
+pub(crate) fn recorded_voice() -> Vec<u8> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/audio/callers/order_status/01.wav");
+    let bytes = std::fs::read(path).expect("a recording");
+    // 16 kHz, sixteen bits, behind the 44 bytes of the plain header.
+    let samples: Vec<i16> = bytes[44..].as_chunks::<2>().0.iter().map(|b| i16::from_le_bytes(*b)).collect();
+    Law::Mu.encode_all(&resample(&samples, RATE_HZ, LINE_RATE_HZ))
+}
+
+#[derive(Default)]
+struct Notes {
+    keys: String,
+    heard: Vec<i16>,
+}
+
+impl Observer for Notes {
+    fn event(&mut self, _now: CallTime, event: &Event) {
+        if let Event::Key(key) = event {
+            self.keys.push(key.as_char());
+        }
+    }
+
+    fn frames(&mut self, caller: &Frame, _line: &Frame) {
+        self.heard.extend(caller.samples());
+    }
+}
+
+/// Engines that hum where a voice would speak, hear nothing, and reach an agent at once.
+#[derive(Default)]
+struct Humming {
+    replies: std::collections::VecDeque<Reply>,
+}
+
+impl Engines for Humming {
+    fn start(&mut self, _now: CallTime, action: &Action) {
+        let fault = || Fault::Failed("there is none here".to_owned());
+        let event = match action {
+            Action::Say { id, .. } => {
+                let hum = tone(Dtmf::ZERO, Duration::from_millis(400), -20.0);
+                self.replies.push_back(Reply::Sound(*id, Sound::Pcm(hum)));
+                self.replies.push_back(Reply::Sound(*id, Sound::End));
+                return;
+            }
+            Action::Recognize { id, .. } => Event::RecognitionFailed { id: *id, fault: fault() },
+            Action::Interpret { id, .. } => Event::InterpretationFailed { id: *id, fault: fault() },
+            Action::LookUp { id, .. } => Event::LookedUp { id: *id, rows: Vec::new() },
+            Action::Transfer { id, .. } => Event::Transferred { id: RequestId(id.0) },
+            _ => return,
+        };
+        self.replies.push_back(Reply::Event(event));
+    }
+
+    fn poll(&mut self, now: CallTime, _until: CallTime) -> Option<(CallTime, Reply)> {
+        self.replies.pop_front().map(|reply| (now, reply))
+    }
+}
+
+#[derive(Default)]
+struct Book {
+    held: Mutex<Vec<Held>>,
+    more: Condvar,
+}
+
+struct Hums {
+    flow: Arc<Flow>,
+    book: Arc<Book>,
+    /// Whether sound is kept: not of a thousand calls.
+    keeps_sound: bool,
+}
+
+impl Answerer for Hums {
+    fn answer(&self, arrival: Arrival, channel: &mut dyn Channel) -> Option<CallRecord> {
+        let mut notes = Notes::default();
+        let mut engines = Humming::default();
+        let conversation = Conversation::new(Arc::clone(&self.flow));
+        let record = Session::new(conversation, &mut engines, &mut notes).run(arrival, channel, true)?;
+        let heard = if self.keeps_sound { notes.heard } else { Vec::new() };
+        let held = Held { record: record.clone(), keys: notes.keys, heard };
+        self.book.held.lock().expect("no test panicked").push(held);
+        self.book.more.notify_all();
+        Some(record)
+    }
+}
+
+/// A line that hums, listening on a port of its own.
+pub(crate) struct TestLine {
+    pub(crate) address: SocketAddr,
+    pub(crate) serving: Arc<Serving>,
+    book: Arc<Book>,
+    stop: Box<dyn Fn() + Send + Sync>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    _machine: Machine,
+}
+
+/// Tests of sound share the machine; a test of load has it to itself.
+enum Machine {
+    Shared { _guard: RwLockReadGuard<'static, ()> },
+    Alone { _guard: RwLockWriteGuard<'static, ()> },
+}
+
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// Settings for loopback, `changes` made to them.
+pub(crate) fn settings(changes: &[(&str, &str)]) -> (Config, SipSettings) {
+    // Tests run beside each other in one process and in several: each line has ports of its own.
+    static LINES: AtomicU32 = AtomicU32::new(0);
+    let first =
+        20_000 + (std::process::id() % 10) * 4_000 + (LINES.fetch_add(1, Ordering::Relaxed) % 9) * 440;
+    let ports = format!("{first}-{}", first + 439);
+    let mut flags: Vec<(String, String)> = [("sip_listen", "127.0.0.1:0"), ("rtp_ports", &ports)]
+        .iter()
+        .chain(changes)
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    flags.dedup();
+    let config = Config::load(None, std::iter::empty(), &flags).expect("settings");
+    let sip = phone::sip_settings(&config).expect("sound").expect("on");
+    (config, sip)
+}
+
+impl TestLine {
+    pub(crate) fn open(changes: &[(&str, &str)]) -> TestLine {
+        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        TestLine::open_with(changes, Machine::Shared { _guard: guard })
+    }
+
+    /// A line for many calls, whose sound is not kept.
+    pub(crate) fn open_alone(changes: &[(&str, &str)]) -> TestLine {
+        let guard = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        TestLine::open_with(changes, Machine::Alone { _guard: guard })
+    }
+
+    fn open_with(changes: &[(&str, &str)], machine: Machine) -> TestLine {
+        let keeps_sound = matches!(machine, Machine::Shared { .. });
+        let (config, sip) = settings(changes);
+        let book = Arc::new(Book::default());
+        let hums = Hums { flow: flow_of("intents"), book: Arc::clone(&book), keeps_sound };
+        let serving = Serving::new(Arc::new(hums), Gate::new(phone::limits(&config).expect("limits")));
+        let (ready, told) = std::sync::mpsc::channel();
+        let taker = phone::taker(&serving);
+        let gate = Arc::clone(serving.gate());
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let server = SipServer::bind(sip, gate, taker).await.expect("bound");
+                let stop: Box<dyn Fn() + Send + Sync> = Box::new(server.stopper());
+                ready.send((server.address(), stop)).expect("awaited");
+                server.run().await;
+            });
+        });
+        let (address, stop) = told.recv().expect("it listens");
+        TestLine { address, serving, book, stop, thread: Some(thread), _machine: machine }
+    }
+
+    /// The calls held so far, once there are `count`.
+    pub(crate) fn held(&self, count: usize) -> Vec<Held> {
+        let held = self.book.held.lock().expect("no test panicked");
+        let waited = self.book.more.wait_timeout_while(held, Duration::from_secs(60), |h| h.len() < count);
+        let (held, timeout) = waited.expect("no test panicked");
+        assert!(!timeout.timed_out(), "{} of {count} calls", held.len());
+        held.clone()
+    }
+
+    /// Waits until every place is free again.
+    pub(crate) fn empty(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.serving.going_on() + self.serving.gate().at_once() > 0 {
+            assert!(Instant::now() < deadline, "{} calls stay", self.serving.going_on());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for TestLine {
+    fn drop(&mut self) {
+        (self.stop)();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

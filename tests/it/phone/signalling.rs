@@ -1,0 +1,175 @@
+//! What the line answers to what, message by message.
+
+use std::time::Duration;
+
+use attendant::call::HangupCause;
+
+use super::TestLine;
+use super::caller::Caller;
+
+#[test]
+fn a_call_is_answered_heard_and_ended() {
+    let line = TestLine::open(&[]);
+    let mut caller = Caller::call(line.address);
+    let heard = caller.listen(20);
+    assert!(heard.len() >= 19 * 160 && heard.iter().any(|b| *b != 0xff), "the line says something");
+    caller.hang_up();
+    let held = line.held(1);
+    assert_eq!(held[0].record.cause, HangupCause::Caller);
+    assert_eq!(held[0].record.ani.as_ref().map(|a| a.expose().to_owned()).as_deref(), Some("5550100"));
+    assert_eq!(held[0].record.dnis.as_ref().map(|d| d.as_str()), Some("8005550199"));
+    line.empty();
+    let bye = caller.request("BYE", "", "");
+    caller.send(&bye);
+    assert_eq!(caller.answer().status(), 481, "the dialog is gone");
+}
+
+#[test]
+fn an_invite_without_a_description_gets_the_lines_offer() {
+    let line = TestLine::open(&[]);
+    let mut caller = Caller::new(line.address);
+    let invite = caller.request("INVITE", "", "");
+    caller.send(&invite);
+    let answer = caller.answer();
+    assert!(answer.body().contains("PCMU/8000") && answer.body().contains("opus/48000/2"), "{answer:?}");
+    let offer = caller.usual();
+    let ack = caller.request("ACK", "Content-Type: application/sdp\r\n", &offer);
+    caller.send(&ack);
+    assert!(caller.listen(10).len() >= 9 * 160);
+    caller.hang_up();
+    line.held(1);
+}
+
+#[test]
+fn a_caller_who_gives_up_while_it_rings_is_no_call() {
+    let line = TestLine::open(&[("sip_ring_ms", "30000")]);
+    let mut caller = Caller::new(line.address);
+    let offer = caller.usual();
+    let invite = caller.request("INVITE", "Content-Type: application/sdp\r\n", &offer);
+    caller.send(&invite);
+    while caller.receive().expect("ringing").status() != 180 {}
+    let cancel = caller.request("CANCEL", "", "");
+    caller.send(&cancel);
+    let (mut cancelled, mut ended) = (false, false);
+    while !(cancelled && ended) {
+        let answer = caller.receive().expect("an answer");
+        cancelled |= answer.status() == 200 && answer.text.contains("CANCEL");
+        ended |= answer.status() == 487;
+    }
+    line.empty();
+}
+
+#[test]
+fn what_the_line_cannot_do_is_refused_by_name() {
+    let line = TestLine::open(&[]);
+    let check = |headers: &str, media: &str, status: u16, told: &str| {
+        let mut caller = Caller::new(line.address);
+        let offer = caller.offer(media);
+        let answer = caller.invite(headers, &offer);
+        assert_eq!(answer.status(), status, "{answer:?}");
+        assert!(answer.text.contains(told), "{answer:?}");
+    };
+    check("", "m=audio PORT RTP/AVP 3\r\n", 488, "");
+    check("", "m=video PORT RTP/AVP 97\r\n", 488, "");
+    check("Require: 100rel\r\n", "m=audio PORT RTP/AVP 0\r\n", 420, "Unsupported: 100rel");
+    check("Supported: timer\r\nSession-Expires: 30\r\n", "m=audio PORT RTP/AVP 0\r\n", 422, "Min-SE: 90");
+    for (method, status) in [("OPTIONS", 200), ("REGISTER", 405), ("SUBSCRIBE", 405), ("MESSAGE", 405)] {
+        let mut caller = Caller::new(line.address);
+        let request = caller.request(method, "", "");
+        caller.send(&request);
+        let answer = caller.answer();
+        assert_eq!(answer.status(), status, "{answer:?}");
+        assert!(answer.header("Allow").is_some_and(|allow| allow.contains("INVITE")), "{answer:?}");
+    }
+    assert_eq!(line.serving.gate().at_once(), 0);
+}
+
+#[test]
+fn malformed_messages_are_refused_before_anything_else_sees_them() {
+    let line = TestLine::open(&[]);
+    for (from, to) in
+        [("Content-Length: 0", "Content-Length: 9999"), ("Content-Length: 0", "Content-Length: -1")]
+    {
+        let mut caller = Caller::new(line.address);
+        let request = caller.request("OPTIONS", "", "").replace(from, to);
+        caller.send(&request);
+        assert_eq!(caller.answer().status(), 400);
+    }
+    let mut caller = Caller::call(line.address);
+    caller.hang_up();
+}
+
+#[test]
+fn more_calls_than_places_hear_a_busy_tone() {
+    let line = TestLine::open(&[("calls_at_once", "1")]);
+    let mut first = Caller::call(line.address);
+    let mut second = Caller::new(line.address);
+    let offer = second.usual();
+    let refused = second.invite("", &offer);
+    assert_eq!(refused.status(), 486);
+    assert!(refused.header("Retry-After").is_some());
+    first.hang_up();
+    line.held(1);
+    Caller::call(line.address).hang_up();
+}
+
+#[test]
+fn a_stranger_gets_no_answer_at_all() {
+    let line = TestLine::open(&[("sip_allow", "192.0.2.0/24")]);
+    let mut stranger = Caller::new(line.address);
+    let options = stranger.request("OPTIONS", "", "");
+    stranger.send(&options);
+    stranger.send(&options.replace("Content-Length: 0", "Content-Length: 9"));
+    stranger.impatient();
+    assert!(stranger.receive().is_none());
+}
+
+#[test]
+fn hold_and_a_new_address_are_followed() {
+    let line = TestLine::open(&[("rtp_timeout_s", "1")]);
+    let mut caller = Caller::call(line.address);
+    caller.silence(10);
+    let hold = format!("{}a=sendonly\r\n", caller.usual());
+    let answer = caller.invite("", &hold);
+    assert!(answer.body().contains("a=recvonly"), "{answer:?}");
+    let inactive = format!("{}a=inactive\r\n", caller.usual());
+    assert!(caller.invite("", &inactive).body().contains("a=inactive"));
+    // Longer than a telephone that is not on hold may be silent.
+    caller.wait(Duration::from_millis(1_500));
+    caller.rtp = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let offer = caller.usual();
+    assert_eq!(caller.invite("", &offer).status(), 200);
+    assert!(caller.listen(10).len() >= 9 * 160, "the sound goes to the new address");
+    caller.silence(5);
+    caller.hang_up();
+    assert_eq!(line.held(1)[0].record.cause, HangupCause::Caller);
+}
+
+#[test]
+fn a_telephone_that_vanished_does_not_hold_its_place() {
+    let line = TestLine::open(&[("rtp_timeout_s", "1")]);
+    let mut caller = Caller::call(line.address);
+    caller.silence(5);
+    let bye = caller.asked();
+    assert!(bye.start().starts_with("BYE "), "{bye:?}");
+    caller.respond(&bye, "200 OK", "", "");
+    assert_eq!(line.held(1)[0].record.cause, HangupCause::ChannelFailed);
+}
+
+#[test]
+fn a_line_that_stops_lets_calls_end_and_then_ends_them() {
+    let line = TestLine::open(&[]);
+    let mut caller = Caller::call(line.address);
+    caller.silence(5);
+    let serving = std::sync::Arc::clone(&line.serving);
+    let drained = std::thread::spawn(move || serving.drain(Duration::from_millis(500)));
+    let mut late = Caller::new(line.address);
+    let offer = late.usual();
+    while line.serving.gate().admit([127, 0, 0, 9].into(), std::time::Instant::now()).is_ok() {}
+    assert_eq!(late.invite("", &offer).status(), 503);
+    let bye = caller.asked();
+    assert!(bye.start().starts_with("BYE "), "{bye:?}");
+    caller.respond(&bye, "200 OK", "", "");
+    drained.join().expect("drained");
+    assert_eq!(line.held(1)[0].record.cause, HangupCause::Shutdown);
+}
