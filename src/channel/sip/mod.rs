@@ -3,7 +3,10 @@
 //! [`SipServer`] listens; each call that it answers becomes a [`PhoneCall`], which one thread drives: 20 ms of
 //! sound each way an exchange, keys, the end. Nothing here knows what is said.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "the stack's methods and states are open lists, ours are not")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the stack's methods and states are open lists, ours are not"
+)]
 
 mod answer;
 

@@ -85,7 +85,12 @@ impl Engines for Humming {
             Action::Interpret { id, .. } => Event::InterpretationFailed { id: *id, fault: fault() },
             Action::LookUp { id, .. } => Event::LookedUp { id: *id, rows: Vec::new() },
             Action::Transfer { id, .. } => Event::Transferred { id: RequestId(id.0) },
-            _ => return,
+            Action::Answer
+            | Action::StopPrompt { .. }
+            | Action::CancelRecognition { .. }
+            | Action::WriteRecord { .. }
+            | Action::HangUp { .. }
+            | Action::Note(_) => return,
         };
         self.replies.push_back(Reply::Event(event));
     }

@@ -109,7 +109,7 @@ fn more_calls_than_places_hear_a_busy_tone() {
     assert_eq!(refused.status(), 486);
     assert!(refused.header("Retry-After").is_some());
     first.hang_up();
-    line.held(1);
+    line.empty();
     Caller::call(line.address).hang_up();
 }
 

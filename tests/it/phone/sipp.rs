@@ -1,63 +1,54 @@
 //! SIPp calls the line: an implementation that none of us wrote.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use attendant::call::HangupCause;
 
 use super::TestLine;
 
-/// Whether SIPp is there; a test without it says so.
-fn is_there() -> bool {
-    let found = Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !found {
-        println!("skipped: no sipp; install sip-tester");
-    }
-    found
+/// What a test without SIPp says.
+const MISSING: &str = "skipped: no sipp; install sip-tester";
+
+fn is_missing() -> bool {
+    Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
 }
 
 fn scenario(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/phone/scenarios").join(name)
 }
 
-/// Plays a scenario against `line`; `options` as SIPp has them.
-fn play(name: &str, line: SocketAddr, options: &[&str]) -> Output {
+/// Plays a scenario against `line`, with `options` as SIPp has them; it has to pass.
+#[track_caller]
+fn passes(name: &str, line: &TestLine, options: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder");
-    // Eight seconds of a recorded voice, as SIPp streams it: µ-law without a header.
     let voice = folder.path().join("voice.ulaw");
     std::fs::write(&voice, super::recorded_voice()).expect("written");
-    Command::new("sipp")
+    let output = Command::new("sipp")
         .current_dir(folder.path())
-        .arg(line.to_string())
+        .arg(line.address.to_string())
         .arg("-sf")
         .arg(scenario(name))
-        .args(["-i", "127.0.0.1", "-mi", "127.0.0.1"])
+        .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-s", "8005550199"])
         .args(["-nostdin", "-trace_err", "-error_file", "errors.log", "-timeout", "120s", "-timeout_error"])
-        .args(["-s", "8005550199"])
         .args(options)
         .stdin(Stdio::null())
         .output()
-        .inspect(|output| {
-            if !output.status.success() {
-                let errors = std::fs::read_to_string(folder.path().join("errors.log")).unwrap_or_default();
-                let told = String::from_utf8_lossy(&output.stderr);
-                println!("{errors}\n{}", told.chars().take(2_000).collect::<String>());
-            }
-        })
-        .expect("sipp runs")
-}
-
-#[track_caller]
-fn passes(name: &str, line: &TestLine, options: &[&str]) {
-    let output = play(name, line.address, options);
-    assert!(output.status.success(), "{name}: {:?}", output.status);
+        .expect("sipp runs");
+    let errors = std::fs::read_to_string(folder.path().join("errors.log")).unwrap_or_default();
+    let told = String::from_utf8_lossy(&output.stderr).chars().take(2_000).collect::<String>();
+    assert!(
+        output.status.success(),
+        "{name}: {:?}\n{}\n{told}",
+        output.status,
+        errors.chars().take(4_000).collect::<String>()
+    );
 }
 
 #[test]
 fn sipp_rings_speaks_and_hangs_up() {
-    if !is_there() {
-        return;
+    if is_missing() {
+        return println!("{MISSING}");
     }
     let line = TestLine::open(&[]);
     passes("speaks.xml", &line, &["-m", "1"]);
@@ -69,8 +60,8 @@ fn sipp_rings_speaks_and_hangs_up() {
 
 #[test]
 fn sipp_holds_and_returns() {
-    if !is_there() {
-        return;
+    if is_missing() {
+        return println!("{MISSING}");
     }
     let line = TestLine::open(&[]);
     passes("holds.xml", &line, &["-m", "1"]);
@@ -79,8 +70,8 @@ fn sipp_holds_and_returns() {
 
 #[test]
 fn sipp_gives_up_asks_and_presses_by_info() {
-    if !is_there() {
-        return;
+    if is_missing() {
+        return println!("{MISSING}");
     }
     let ringing = TestLine::open(&[("sip_ring_ms", "5000")]);
     passes("gives_up.xml", &ringing, &["-m", "3", "-r", "10"]);
@@ -97,8 +88,8 @@ fn sipp_gives_up_asks_and_presses_by_info() {
 /// measured by themselves.
 #[test]
 fn a_thousand_calls_at_forty_a_second_are_all_held() {
-    if !is_there() {
-        return;
+    if is_missing() {
+        return println!("{MISSING}");
     }
     let line = TestLine::open_alone(&[("calls_at_once", "400")]);
     passes("short.xml", &line, &["-m", "1000", "-r", "40", "-l", "400"]);
