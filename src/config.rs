@@ -73,6 +73,22 @@ pub const KEYS: &[Key] = &[
     },
     Key { name: "sip_codecs", default: "PCMU, PCMA, G722, opus", help: "codecs that the line speaks" },
     Key { name: "sip_ring_ms", default: "0", help: "how long the line rings before it picks up" },
+    Key { name: "sip_user", default: "", help: "account with a provider or a switch, where one is needed" },
+    Key {
+        name: "sip_password",
+        default: "",
+        help: "its password; better in the environment than in the file",
+    },
+    Key {
+        name: "agents",
+        default: "",
+        help: "agents' telephones, as SIP URIs with commas; skill=URI for one skill",
+    },
+    Key {
+        name: "transfer_by",
+        default: "bridge",
+        help: "how a caller gets to an agent: bridge (the line calls and joins) or refer",
+    },
     Key { name: "rtp_ports", default: "16384-32767", help: "UDP ports for sound" },
     Key {
         name: "rtp_timeout_s",

@@ -32,6 +32,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     let Some(sip) = phone::sip_settings(config)? else {
         anyhow::bail!("nothing to listen on: set sip_listen to an address like 0.0.0.0:5060");
     };
+    let agents = phone::Agents::from_settings(config)?;
     let line = Arc::new(show::open_line(config)?);
     let serving = Serving::new(Arc::new(LineAnswerer::new(line)), Gate::new(limits));
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -40,7 +41,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let server = SipServer::bind(sip, Arc::clone(serving.gate()), phone::taker(&serving)).await?;
+        let server = SipServer::bind(sip, Arc::clone(serving.gate()), phone::taker(&serving, agents)).await?;
         let address = server.address();
         tracing::info!(%address, "SIP by UDP");
         if !args.json {

@@ -4,14 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::serve::Serving;
+use super::serve::{Answerer, Serving};
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
-use crate::call::{CallTime, Dtmf, HangupCause};
+use crate::call::{CallId, CallTime, Dtmf, Event, Fault, Handoff, HangupCause, RequestId};
 use crate::channel::gate::Limits;
-use crate::channel::sip::{PhoneCall, SipSettings, Taker};
+use crate::channel::sip::{Account, HandOver, Means, PhoneCall, SipSettings, Taker};
 use crate::config::{Config, ConfigError};
 use crate::wire::sdp::Codec;
+use crate::wire::sip::is_header_safe;
 
 /// How many calls the settings allow.
 ///
@@ -77,31 +78,149 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
         silence_limit: Duration::from_secs(silence),
         session_expires_s: u32::try_from(session).unwrap_or(u32::MAX),
         ring: Duration::from_millis(ring),
+        account: (!config.get("sip_user").is_empty()).then(|| Account {
+            user: config.get("sip_user").to_owned(),
+            password: config.get("sip_password").to_owned(),
+        }),
     }))
 }
 
-/// Hands telephones' calls to a line.
-pub fn taker(serving: &Arc<Serving>) -> Taker {
-    let serving = Arc::clone(serving);
-    Arc::new(move |call: PhoneCall| {
-        let parties = call.parties().clone();
-        let id = format!("call-{}", super::unique()).parse().expect("letters, digits and dashes");
-        serving.take(Arrival { id, ani: parties.ani, dnis: parties.dnis }, call);
-    })
+/// Where callers are handed over to.
+#[derive(Clone, Debug)]
+pub struct Agents {
+    means: Means,
+    /// Skill, where it is for one, and SIP URI.
+    telephones: Vec<(Option<String>, String)>,
 }
 
-impl Channel for PhoneCall {
+impl Agents {
+    /// The settings' agents. Nobody else can be reached by a transfer.
+    ///
+    /// # Errors
+    /// What is no SIP URI, or no means of transfer.
+    pub fn from_settings(config: &Config) -> Result<Agents, ConfigError> {
+        let means = match config.get("transfer_by") {
+            "bridge" => Means::Bridge,
+            "refer" => Means::Refer,
+            _ => return Err(config.unfit("transfer_by", "bridge or refer")),
+        };
+        let telephone = |part: &str| {
+            let (skill, uri) = match part.split_once('=') {
+                Some((skill, uri)) => (Some(skill.trim().to_owned()), uri.trim()),
+                None => (None, part),
+            };
+            let is_uri = uri.split_once(':').is_some_and(|(scheme, rest)| {
+                matches!(scheme, "sip" | "sips") && !rest.is_empty() && !rest.contains([' ', '<', '>', '?'])
+            });
+            (is_uri && is_header_safe(uri)).then(|| (skill, uri.to_owned()))
+        };
+        let expected = "SIP URIs with commas, each with or without a skill: billing=sip:6001@192.0.2.7, sip:6000@192.0.2.7";
+        Ok(Agents { means, telephones: config.list("agents", telephone, expected)? })
+    }
+
+    /// The telephone for a skill: its own, else the one for all.
+    fn telephone(&self, skill: &str) -> Option<&str> {
+        let of = |wanted: Option<&str>| {
+            self.telephones.iter().find(|(skill, _)| skill.as_deref() == wanted).map(|(_, uri)| uri.as_str())
+        };
+        of(Some(skill)).or_else(|| of(None))
+    }
+}
+
+/// A handoff in a sentence, for the agent's ear.
+fn briefing(handoff: &Handoff) -> String {
+    let about = handoff.intent.as_ref().map(|i| i.as_str().replace('_', " "));
+    let mut sentence = match about {
+        Some(about) => format!("A caller about {about}."),
+        None => "A caller.".to_owned(),
+    };
+    for (name, value) in &handoff.facts {
+        sentence.push_str(&format!(" {}: {}.", name.replace('_', " "), value.expose()));
+    }
+    sentence
+}
+
+/// One telephone's call, with whoever it may be handed to.
+struct Telephone {
+    call: PhoneCall,
+    id: CallId,
+    agents: Agents,
+    answerer: Arc<dyn Answerer>,
+    /// The transfer that is going on.
+    transfer: Option<RequestId>,
+    /// One that failed before it began.
+    failed: Option<Fault>,
+}
+
+impl Channel for Telephone {
     fn exchange(&mut self, now: CallTime, line: &Frame, _line_talks: bool) -> Option<Frame> {
-        PhoneCall::exchange(self, now, line)
+        self.call.exchange(now, line)
     }
 
     fn key(&mut self) -> Option<Dtmf> {
-        PhoneCall::key(self)
+        self.call.key()
     }
 
     fn cause(&self) -> HangupCause {
-        self.ended().unwrap_or(HangupCause::Caller)
+        self.call.ended().unwrap_or(HangupCause::Caller)
     }
+
+    fn transfer(&mut self, id: RequestId, handoff: &Handoff) -> bool {
+        self.transfer = Some(id);
+        let Some(to) = self.agents.telephone(&handoff.skill).map(str::to_owned) else {
+            tracing::warn!(call = %self.id, skill = handoff.skill, "no agent's telephone is set: see the setting 'agents'");
+            self.failed = Some(Fault::Failed("no agent's telephone is set".to_owned()));
+            return true;
+        };
+        let (rendered, briefing) = std::sync::mpsc::channel();
+        if self.agents.means == Means::Bridge {
+            let (answerer, sentence) = (Arc::clone(&self.answerer), self::briefing(handoff));
+            // Rendering takes longer than a frame; it is done before the agent picks up.
+            std::thread::spawn(move || rendered.send(answerer.speak(&sentence)));
+        }
+        tracing::info!(call = %self.id, skill = handoff.skill, reason = %handoff.reason, "a caller is handed over");
+        self.call.hand_over(HandOver {
+            means: self.agents.means,
+            to,
+            context: self.id.to_string(),
+            briefing,
+        });
+        true
+    }
+
+    fn transferred(&mut self) -> Option<Event> {
+        let result = self.failed.take().map(Err).or_else(|| self.call.handed_over())?;
+        let id = self.transfer.take()?;
+        Some(match result {
+            Ok(()) => Event::Transferred { id },
+            Err(fault) => {
+                tracing::info!(call = %self.id, %fault, "nobody took the caller");
+                Event::TransferFailed { id, fault }
+            }
+        })
+    }
+
+    fn finish(&mut self, stopping: &dyn Fn() -> bool) {
+        self.call.stay_joined(stopping);
+    }
+}
+
+/// Hands telephones' calls to a line.
+pub fn taker(serving: &Arc<Serving>, agents: Agents) -> Taker {
+    let serving = Arc::clone(serving);
+    Arc::new(move |call: PhoneCall| {
+        let parties = call.parties().clone();
+        let id: CallId = format!("call-{}", super::unique()).parse().expect("letters, digits and dashes");
+        let telephone = Telephone {
+            call,
+            id: id.clone(),
+            agents: agents.clone(),
+            answerer: Arc::clone(serving.answerer()),
+            transfer: None,
+            failed: None,
+        };
+        serving.take(Arrival { id, ani: parties.ani, dnis: parties.dnis }, telephone);
+    })
 }
 
 #[cfg(test)]
@@ -137,5 +256,16 @@ mod tests {
         }
         assert!(sip_settings(&config(&[("sip_listen", "none")])).expect("sound").is_none());
         assert!(limits(&config(&[("calls_at_once", "0")])).is_err());
+        for (key, value) in [("agents", "6000"), ("agents", "sip:a@b\r\nX: y"), ("transfer_by", "magic")] {
+            assert!(Agents::from_settings(&config(&[(key, value)])).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_skill_has_its_telephone_or_the_one_for_all() {
+        let config = config(&[("agents", "billing=sip:1@192.0.2.7, sip:2@192.0.2.7")]);
+        let agents = Agents::from_settings(&config).expect("sound");
+        assert_eq!(agents.telephone("billing"), Some("sip:1@192.0.2.7"));
+        assert_eq!(agents.telephone("general"), Some("sip:2@192.0.2.7"));
     }
 }

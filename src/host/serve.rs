@@ -8,13 +8,16 @@ use std::time::{Duration, Instant};
 
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
-use crate::call::{CallRecord, CallTime, Dtmf, HangupCause};
+use crate::call::{CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId};
 use crate::channel::gate::Gate;
 
 /// Whoever answers calls.
 pub trait Answerer: Send + Sync + 'static {
     /// Holds a call to its end, in real time. `None` where not even a record could be made.
     fn answer(&self, arrival: Arrival, channel: &mut dyn Channel) -> Option<CallRecord>;
+
+    /// The sound of a sentence for an agent's ear, 16 kHz mono; empty where it cannot be spoken.
+    fn speak(&self, sentence: &str) -> Vec<i16>;
 }
 
 /// A line with its engines.
@@ -41,6 +44,25 @@ impl Answerer for LineAnswerer {
         let flow = self.line.live.current();
         let conversation = crate::conversation::Conversation::new(flow).at(super::local_time());
         Session::new(conversation, &mut engines, &mut milestones).run(arrival, channel, true)
+    }
+
+    fn speak(&self, sentence: &str) -> Vec<i16> {
+        let prompt = crate::call::Prompt {
+            name: "briefing".to_owned(),
+            text: crate::call::Pii::from(sentence),
+            evergreen: false,
+            barge_in: false,
+            slow: false,
+        };
+        let mut pcm = Vec::new();
+        let spoken = self.line.voice.stream(&prompt, &mut |piece| {
+            pcm.extend_from_slice(piece);
+            std::ops::ControlFlow::Continue(())
+        });
+        if let Err(error) = spoken {
+            tracing::warn!(%error, "the agent gets no briefing");
+        }
+        pcm
     }
 }
 
@@ -113,6 +135,7 @@ impl Serving {
         let began = Instant::now();
         let mut watched = Watched { channel, stopping: Arc::clone(&self.stopping) };
         let record = self.answerer.answer(arrival, &mut watched);
+        watched.channel.finish(&|| self.stopping.load(Ordering::Relaxed));
         let seconds = began.elapsed().as_secs_f32();
         match record {
             Some(record) => tracing::info!(
@@ -126,6 +149,11 @@ impl Serving {
     fn one_less(&self) {
         *self.going_on.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         self.ended.notify_all();
+    }
+
+    /// Whoever answers the calls.
+    pub fn answerer(&self) -> &Arc<dyn Answerer> {
+        &self.answerer
     }
 
     /// Calls that are going on.
@@ -190,6 +218,18 @@ impl<C: Channel> Channel for Watched<C> {
 
     fn flush(&mut self) {
         self.channel.flush();
+    }
+
+    fn transfer(&mut self, id: RequestId, handoff: &Handoff) -> bool {
+        self.channel.transfer(id, handoff)
+    }
+
+    fn transferred(&mut self) -> Option<Event> {
+        self.channel.transferred()
+    }
+
+    fn finish(&mut self, stopping: &dyn Fn() -> bool) {
+        self.channel.finish(stopping);
     }
 
     fn cause(&self) -> HangupCause {

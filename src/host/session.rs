@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame};
 use crate::call::{
-    Action, Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Event, HangupCause, Note, RequestId,
+    Action, Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Event, Handoff, HangupCause, Note, RequestId,
 };
 use crate::conversation::Conversation;
 use crate::conversation::script::masked;
@@ -42,6 +42,21 @@ pub trait Channel {
     fn cause(&self) -> HangupCause {
         HangupCause::Caller
     }
+
+    /// Hands the caller to a person by the channel's own means. `false` where it has none, so that somebody
+    /// else must.
+    fn transfer(&mut self, _id: RequestId, _handoff: &Handoff) -> bool {
+        false
+    }
+
+    /// What came of a transfer: [`Event::Transferred`] or [`Event::TransferFailed`].
+    fn transferred(&mut self) -> Option<Event> {
+        None
+    }
+
+    /// The conversation is over. A channel that has joined the caller to a person stays with the two until one
+    /// of them hangs up, or until `stopping` says so.
+    fn finish(&mut self, _stopping: &dyn Fn() -> bool) {}
 
     /// Drops what the channel still holds of the line's sound: the caller barged in.
     fn flush(&mut self) {}
@@ -120,6 +135,8 @@ pub struct Session<'a> {
     unanswered: Option<CallTime>,
     record: Option<CallRecord>,
     hung_up: bool,
+    /// For the channel, with the next tick.
+    transfer: Option<Action>,
 }
 
 impl<'a> Session<'a> {
@@ -140,6 +157,7 @@ impl<'a> Session<'a> {
             unanswered: None,
             record: None,
             hung_up: false,
+            transfer: None,
         }
     }
 
@@ -228,8 +246,11 @@ impl<'a> Session<'a> {
                 | Action::CancelRecognition { .. }
                 | Action::Interpret { .. }
                 | Action::LookUp { .. }
-                | Action::Transfer { .. }
                 | Action::Note(_) => {}
+                Action::Transfer { .. } => {
+                    self.transfer = Some(action);
+                    continue;
+                }
             }
             self.engines.start(now, &action);
         }
@@ -240,6 +261,7 @@ impl<'a> Session<'a> {
         if std::mem::take(&mut self.flush) {
             channel.flush();
         }
+        self.hand_over(now, channel);
         let line = self.next_line_frame(now);
         let talks = self.prompt.is_some();
         let Some(caller) = channel.exchange(now, &line, talks) else {
@@ -259,6 +281,19 @@ impl<'a> Session<'a> {
         if let Some(id) = self.prompt.filter(|_| self.complete && self.samples.is_empty()) {
             self.prompt = None;
             self.event(now, Event::PromptFinished { id });
+        }
+    }
+
+    /// A transfer begins, or has come to something.
+    fn hand_over(&mut self, now: CallTime, channel: &mut dyn Channel) {
+        if let Some(action) = self.transfer.take()
+            && let Action::Transfer { id, handoff } = &action
+            && !channel.transfer(*id, handoff)
+        {
+            self.engines.start(now, &action);
+        }
+        if let Some(event) = channel.transferred() {
+            self.event(now, event);
         }
     }
 

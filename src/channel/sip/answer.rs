@@ -4,23 +4,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason, TransactionHandle};
-use rsipstack::dialog::invite_dialog::InviteDialog;
+use rsipstack::Result;
+use rsipstack::dialog::dialog::DialogState;
 use rsipstack::sip::{Header, Request, StatusCode, Transport};
 use rsipstack::transaction::transaction::Transaction;
-use rsipstack::{Error, Result};
 
-use super::call::{Command, Control, PhoneCall, Signal};
+use super::call::PhoneCall;
+use super::life::{Life, Session, random};
 use super::media::{Media, MediaSockets};
 use super::requests;
 use super::server::Server;
-use crate::call::HangupCause;
 use crate::channel::gate::{Permit, Refused};
-use crate::wire::sdp::{Agreed, Offer, Ours, SdpError};
-use crate::wire::session_timer::{Refresher, SessionTimer};
-
-/// Tries to end a call whose dialog is in the middle of something.
-const BYE_TRIES: u32 = 10;
+use crate::wire::sdp::{Agreed, Offer, SdpError};
+use crate::wire::session_timer::SessionTimer;
 
 /// Why an INVITE is not answered, as its sender is told.
 struct Refusal {
@@ -32,22 +28,6 @@ struct Refusal {
 impl Refusal {
     fn new(code: StatusCode, why: impl Into<String>) -> Refusal {
         Refusal { code, headers: Vec::new(), why: why.into() }
-    }
-}
-
-/// The line's side of a session: what stays the same between its descriptions.
-struct Session {
-    own: SocketAddr,
-    id: u64,
-    version: u64,
-    timer: SessionTimer,
-    agreed: Option<Agreed>,
-}
-
-impl Session {
-    fn ours(&mut self) -> Ours<'static> {
-        self.version += 1;
-        Ours { rtp: self.own, session: self.id, version: self.version, key: None }
     }
 }
 
@@ -100,14 +80,8 @@ fn prepare(server: &Arc<Server>, tx: &Transaction, source: IpAddr) -> std::resul
     let sockets = server.ports.open(server.bind).map_err(no_media)?;
     let own = SocketAddr::new(server.own, sockets.port().map_err(no_media)?);
     let agreed = offer.as_ref().map(|(_, agreed)| agreed.clone());
-    let session = Session { own, id: random(), version: 0, timer, agreed };
+    let session = Session::new(own, timer, agreed);
     Ok(Prepared { permit, offer, sockets, session })
-}
-
-/// Hard to guess; not for keys.
-fn random() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    std::collections::hash_map::RandomState::new().build_hasher().finish() >> 1
 }
 
 async fn take_up(server: &Arc<Server>, tx: &mut Transaction, mut prepared: Prepared) -> Result<()> {
@@ -126,13 +100,6 @@ async fn take_up(server: &Arc<Server>, tx: &mut Transaction, mut prepared: Prepa
     let lived = life.live(invite, prepared, body);
     let (handled, ()) = tokio::join!(handled, lived);
     handled
-}
-
-/// A dialog's life, from INVITE to its end.
-struct Life {
-    server: Arc<Server>,
-    dialog: InviteDialog,
-    state: DialogStateReceiver,
 }
 
 impl Life {
@@ -193,8 +160,7 @@ impl Life {
         };
         let media = Media::new(sockets, agreed, random());
         let limit = self.server.settings.silence_limit;
-        let (call, control) = PhoneCall::new(requests::parties(invite), media, limit, permit);
-        self.server.register(&self.dialog.id(), control.signals.clone());
+        let (call, control) = PhoneCall::new(requests::parties(invite), media, limit, Some(permit));
         (self.server.take)(call);
         self.watch(session, control).await;
     }
@@ -202,126 +168,5 @@ impl Life {
     fn answer_in_ack(&self) -> Option<Agreed> {
         let ack = self.dialog.last_remote_ack()?;
         Offer::parse(&ack.body).and_then(|offer| offer.agree(&self.server.settings.codecs)).ok()
-    }
-
-    /// Until one side hangs up.
-    async fn watch(&mut self, mut session: Session, mut control: Control) {
-        let mut due = tokio::time::Instant::now() + session.timer.due();
-        loop {
-            tokio::select! {
-                state = self.state.recv() => match state {
-                    Some(DialogState::Updated(_, request, handle)) => {
-                        due = tokio::time::Instant::now() + session.timer.due();
-                        self.updated(&mut session, &request, &handle, &control).await;
-                    }
-                    Some(DialogState::Terminated(_, reason)) => {
-                        let _ = control.signals.try_send(Signal::Ended(cause(&reason)));
-                        return;
-                    }
-                    Some(_) => {}
-                    None => return,
-                },
-                command = control.commands.recv() => match command {
-                    Some(Command::HangUp) | None => return self.bye().await,
-                },
-                () = tokio::time::sleep_until(due) => {
-                    if !self.refresh(&mut session).await {
-                        let _ = control.signals.try_send(Signal::Ended(HangupCause::ChannelFailed));
-                        return self.bye().await;
-                    }
-                    due = tokio::time::Instant::now() + session.timer.due();
-                }
-            }
-        }
-    }
-
-    /// A re-INVITE: hold, another address, another codec, or only a sign of life.
-    async fn updated(
-        &self,
-        session: &mut Session,
-        request: &Request,
-        handle: &TransactionHandle,
-        control: &Control,
-    ) {
-        let codecs = &self.server.settings.codecs;
-        let read = if request.body.is_empty() {
-            Ok(None)
-        } else {
-            Offer::parse(&request.body).and_then(|offer| offer.agree(codecs).map(|a| Some((offer, a))))
-        };
-        let body = match read {
-            Ok(Some((offer, agreed))) => {
-                session.agreed = Some(agreed.clone());
-                let body = offer.answer(&agreed, &session.ours());
-                let _ = control.signals.try_send(Signal::Media(Box::new(agreed)));
-                body
-            }
-            Ok(None) => session.ours().offer(codecs),
-            Err(_) => {
-                // The session goes on as it was (RFC 3261, section 14.2).
-                let _ = handle.reply(StatusCode::NotAcceptableHere).await;
-                return;
-            }
-        };
-        let mut headers = vec![Header::ContentType("application/sdp".into()), requests::allow()];
-        headers.extend(requests::header("Session-Expires", session.timer.header()));
-        let _ = handle.respond(StatusCode::OK, Some(headers), Some(body.into_bytes())).await;
-    }
-
-    /// A session timer is due. `false` if the peer is gone.
-    async fn refresh(&self, session: &mut Session) -> bool {
-        if session.timer.refresher == Refresher::Them {
-            tracing::info!("the caller's side did not refresh the session: the call ends");
-            return false;
-        }
-        let codec: Vec<_> = session.agreed.iter().map(|agreed| agreed.codec).collect();
-        let body = session.ours().offer(&codec);
-        let headers = [
-            Some(Header::ContentType("application/sdp".into())),
-            requests::header("Session-Expires", session.timer.header()),
-        ];
-        let sent =
-            self.dialog.reinvite(Some(headers.into_iter().flatten().collect()), Some(body.into_bytes()));
-        match sent.await {
-            Ok(Some(response)) => !matches!(
-                response.status_code,
-                StatusCode::CallTransactionDoesNotExist | StatusCode::RequestTimeout
-            ),
-            // In the middle of something else: that is a sign of life.
-            Ok(None) => true,
-            Err(error) => {
-                tracing::info!(%error, "the caller's side does not answer");
-                false
-            }
-        }
-    }
-
-    async fn bye(&self) {
-        for _ in 0..BYE_TRIES {
-            match self.dialog.bye().await {
-                Ok(()) => return,
-                Err(Error::Error(_)) => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
-                Err(error) => {
-                    tracing::debug!(%error, "a BYE was not answered");
-                    return;
-                }
-            }
-        }
-    }
-}
-
-fn cause(reason: &TerminatedReason) -> HangupCause {
-    match reason {
-        TerminatedReason::UacBye | TerminatedReason::UacCancel | TerminatedReason::UacBusy => {
-            HangupCause::Caller
-        }
-        TerminatedReason::UasBye | TerminatedReason::UasDecline | TerminatedReason::UasBusy => {
-            HangupCause::Line
-        }
-        TerminatedReason::Timeout
-        | TerminatedReason::ProxyError(_)
-        | TerminatedReason::ProxyAuthRequired
-        | TerminatedReason::UacOther(_)
-        | TerminatedReason::UasOther(_) => HangupCause::ChannelFailed,
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::media::Media;
-use crate::audio::{Frame, KeyMerger, KeyWay};
-use crate::call::{Ani, CallTime, Dnis, Dtmf, HangupCause};
+use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame, KeyMerger, KeyWay};
+use crate::call::{Ani, CallTime, Dnis, Dtmf, Fault, HangupCause};
 use crate::channel::gate::Permit;
 use crate::wire::sdp::Agreed;
 
@@ -16,7 +16,6 @@ use crate::wire::sdp::Agreed;
 const QUEUE: usize = 64;
 
 /// What signalling tells the call's thread.
-#[derive(Debug)]
 pub(super) enum Signal {
     /// The peer described its side anew.
     Media(Box<Agreed>),
@@ -24,6 +23,10 @@ pub(super) enum Signal {
     Key(Dtmf),
     /// The call is over.
     Ended(HangupCause),
+    /// The agent who was called is there, or is not.
+    Agent(Result<Box<PhoneCall>, Fault>),
+    /// What came of a REFER.
+    Referred(Result<(), Fault>),
 }
 
 /// What the call's thread wants signalled.
@@ -31,6 +34,59 @@ pub(super) enum Signal {
 pub(super) enum Command {
     /// End the call.
     HangUp,
+    /// Call an agent.
+    CallAgent {
+        /// Their SIP URI.
+        to: String,
+        /// For `User-to-User`.
+        context: String,
+    },
+    /// Send the caller to an agent.
+    Refer {
+        /// Their SIP URI.
+        to: String,
+        /// For `User-to-User`.
+        context: String,
+    },
+}
+
+/// By which means a caller gets to an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// The line calls the agent, briefs them, and joins the two.
+    Bridge,
+    /// The caller's own side calls the agent (RFC 3515).
+    Refer,
+}
+
+/// A caller to be handed over.
+pub struct HandOver {
+    /// By which means.
+    pub means: Means,
+    /// The agent's SIP URI.
+    pub to: String,
+    /// What travels as `User-to-User` (RFC 7433): a reference, nothing personal.
+    pub context: String,
+    /// What the agent alone hears before the two are joined, 16 kHz; sent once it is rendered.
+    pub briefing: Receiver<Vec<i16>>,
+}
+
+/// Where a hand-over stands.
+enum Handing {
+    Nobody,
+    Ringing {
+        briefing: Receiver<Vec<i16>>,
+    },
+    Briefing {
+        agent: Box<PhoneCall>,
+        since: CallTime,
+        briefing: Receiver<Vec<i16>>,
+        samples: Option<VecDeque<i16>>,
+    },
+    Joined {
+        agent: Box<PhoneCall>,
+        since: CallTime,
+    },
 }
 
 /// The signalling side's ends of a call's two queues.
@@ -58,7 +114,10 @@ pub struct PhoneCall {
     presses: KeyMerger,
     ended: Option<HangupCause>,
     silence_limit: Duration,
-    _permit: Permit,
+    now: CallTime,
+    handing: Handing,
+    handed: Option<Result<(), Fault>>,
+    _permit: Option<Permit>,
 }
 
 impl PhoneCall {
@@ -66,7 +125,7 @@ impl PhoneCall {
         parties: Parties,
         media: Media,
         silence_limit: Duration,
-        permit: Permit,
+        permit: Option<Permit>,
     ) -> (PhoneCall, Control) {
         let (signals_in, signals) = sync_channel(QUEUE);
         let (commands, commands_out) = mpsc::channel(QUEUE);
@@ -79,6 +138,9 @@ impl PhoneCall {
             presses: KeyMerger::default(),
             ended: None,
             silence_limit,
+            now: CallTime::ZERO,
+            handing: Handing::Nobody,
+            handed: None,
             _permit: permit,
         };
         (call, Control { signals: signals_in, commands: commands_out })
@@ -91,10 +153,12 @@ impl PhoneCall {
 
     /// Sends 20 ms of the line and gives 20 ms of the caller; `None` once the call is over.
     pub fn exchange(&mut self, now: CallTime, line: &Frame) -> Option<Frame> {
+        self.now = now;
         self.take_signals(now);
         if self.ended.is_some() {
             return None;
         }
+        self.brief(now);
         let frame = self.media.exchange(now, line);
         while let Some(key) = self.media.key() {
             self.press(now, key, KeyWay::Event);
@@ -124,9 +188,91 @@ impl PhoneCall {
         }
     }
 
+    /// Begins to hand the caller over. What comes of it is told by [`PhoneCall::handed_over`].
+    pub fn hand_over(&mut self, over: HandOver) {
+        let HandOver { means, to, context, briefing } = over;
+        let command = match means {
+            Means::Bridge => Command::CallAgent { to, context },
+            Means::Refer => Command::Refer { to, context },
+        };
+        if self.commands.try_send(command).is_err() {
+            self.handed = Some(Err(Fault::Overloaded));
+        } else if means == Means::Bridge {
+            self.handing = Handing::Ringing { briefing };
+        }
+    }
+
+    /// What came of a hand-over; told once.
+    pub fn handed_over(&mut self) -> Option<Result<(), Fault>> {
+        self.handed.take()
+    }
+
+    /// Once joined to an agent: carries sound both ways until one of the two hangs up, or `stopping`.
+    pub fn stay_joined(&mut self, stopping: &dyn Fn() -> bool) {
+        let Handing::Joined { mut agent, since } = std::mem::replace(&mut self.handing, Handing::Nobody)
+        else {
+            return;
+        };
+        let (began, from) = (Instant::now(), self.now);
+        let mut to_caller = Frame::SILENCE;
+        while !stopping() {
+            let now = self.now + FRAME_DURATION;
+            std::thread::sleep(now.since(from).saturating_sub(began.elapsed()));
+            let Some(of_caller) = self.exchange(now, &to_caller) else { return };
+            let at_agent = CallTime::ZERO + now.since(since);
+            let Some(of_agent) = agent.exchange(at_agent, &of_caller) else {
+                self.hang_up(HangupCause::Transferred);
+                return;
+            };
+            to_caller = of_agent;
+            // In a conversation between people the line has no ear for keys.
+            self.keys.clear();
+            agent.keys.clear();
+        }
+    }
+
+    /// Another 20 ms of the briefing, for the agent alone.
+    fn brief(&mut self, now: CallTime) {
+        let Handing::Briefing { agent, since, briefing, samples } = &mut self.handing else { return };
+        if samples.is_none() {
+            *samples = match briefing.try_recv() {
+                Ok(pcm) => Some(pcm.into()),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => Some(VecDeque::new()),
+            };
+        }
+        let piece: Vec<i16> = samples
+            .as_mut()
+            .map(|samples| samples.drain(..samples.len().min(FRAME_SAMPLES)).collect())
+            .unwrap_or_default();
+        let is_over = samples.as_ref().is_some_and(VecDeque::is_empty);
+        let there = agent.exchange(CallTime::ZERO + now.since(*since), &Frame::from_padded(&piece)).is_some();
+        match std::mem::replace(&mut self.handing, Handing::Nobody) {
+            Handing::Briefing { .. } if !there => {
+                self.handed = Some(Err(Fault::Failed("the agent hung up".to_owned())));
+            }
+            Handing::Briefing { agent, since, .. } if is_over => {
+                self.handing = Handing::Joined { agent, since };
+                self.handed = Some(Ok(()));
+            }
+            other => self.handing = other,
+        }
+    }
+
     fn press(&mut self, now: CallTime, key: Dtmf, way: KeyWay) {
         if self.presses.is_new(now, key, way) {
             self.keys.push_back(key);
+        }
+    }
+
+    fn agent(&mut self, now: CallTime, agent: Result<Box<PhoneCall>, Fault>) {
+        match (std::mem::replace(&mut self.handing, Handing::Nobody), agent) {
+            (Handing::Ringing { briefing }, Ok(agent)) => {
+                self.handing = Handing::Briefing { agent, since: now, briefing, samples: None };
+            }
+            (Handing::Ringing { .. }, Err(fault)) => self.handed = Some(Err(fault)),
+            // Nobody waits for this agent any more: dropping the call hangs up.
+            (before, _) => self.handing = before,
         }
     }
 
@@ -135,6 +281,8 @@ impl PhoneCall {
             match self.signals.try_recv() {
                 Ok(Signal::Media(agreed)) => self.media.renegotiate(*agreed, now),
                 Ok(Signal::Key(key)) => self.press(now, key, KeyWay::Info),
+                Ok(Signal::Agent(agent)) => self.agent(now, agent),
+                Ok(Signal::Referred(result)) => self.handed = Some(result),
                 Ok(Signal::Ended(cause)) => self.ended = self.ended.or(Some(cause)),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {

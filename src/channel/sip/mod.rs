@@ -14,6 +14,10 @@ mod call;
 
 mod codec;
 
+mod dial;
+
+mod life;
+
 mod media;
 
 mod requests;
@@ -22,6 +26,6 @@ mod server;
 
 mod socket;
 
-pub use call::PhoneCall;
+pub use call::{HandOver, Means, Parties, PhoneCall};
 pub use media::{Media, MediaSockets, Ports};
-pub use server::{SipError, SipServer, SipSettings, Taker};
+pub use server::{Account, SipError, SipServer, SipSettings, Taker};

@@ -100,6 +100,15 @@ pub(super) fn info_key(request: &Request) -> Option<Dtmf> {
     }
 }
 
+/// What a NOTIFY says of a transfer: the status in its `message/sipfrag` (RFC 3515, section 2.4.5).
+pub(super) fn refer_status(request: &Request) -> Option<u16> {
+    let event = request.header_value("Event").or_else(|| request.header_value("o"))?;
+    let body = std::str::from_utf8(&request.body).ok()?;
+    let is_refer = event.split(';').next().is_some_and(|e| e.trim().eq_ignore_ascii_case("refer"));
+    let status = body.trim_start().strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok();
+    status.filter(|status| is_refer && (100..700).contains(status))
+}
+
 /// A header that the line sends, of the given value, unless it would break out of its line.
 pub(super) fn header(name: &str, value: String) -> Option<Header> {
     let safe = crate::wire::sip::is_header_safe(&value);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rsipstack::EndpointBuilder;
 use rsipstack::dialog::DialogId;
+use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::dialog::Dialog;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::platform::CancellationToken;
@@ -17,6 +18,8 @@ use rsipstack::transaction::endpoint::Endpoint;
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipConnection, TransportLayer};
+
+use tokio::sync::mpsc;
 
 use super::call::{PhoneCall, Signal};
 use super::media::Ports;
@@ -60,6 +63,30 @@ pub struct SipSettings {
     pub session_expires_s: u32,
     /// The line rings for so long before it picks up.
     pub ring: Duration,
+    /// What the line proves itself by where its calls or its registration are challenged.
+    pub account: Option<Account>,
+}
+
+/// An account with a provider or a switch.
+#[derive(Clone)]
+pub struct Account {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl SipSettings {
+    pub(super) fn credential(&self) -> Option<Credential> {
+        let Account { user, password } = self.account.clone()?;
+        Some(Credential { username: user, password, realm: None, auth_username: None })
+    }
 }
 
 /// Takes each call that was answered; must return at once.
@@ -84,7 +111,7 @@ impl Door {
 /// All that calls share.
 pub(super) struct Server {
     pub(super) settings: SipSettings,
-    pub(super) dialogs: DialogLayer,
+    pub(super) dialogs: Arc<DialogLayer>,
     pub(super) gate: Arc<Gate>,
     pub(super) take: Taker,
     pub(super) ports: Ports,
@@ -93,7 +120,16 @@ pub(super) struct Server {
     pub(super) own: IpAddr,
     pub(super) listens: SocketAddr,
     pub(super) door: Arc<Door>,
-    calls: Mutex<HashMap<String, SyncSender<Signal>>>,
+    calls: Mutex<HashMap<String, Ends>>,
+}
+
+/// Where a dialog's requests are to be told of.
+#[derive(Clone)]
+pub(super) struct Ends {
+    /// The call's thread.
+    pub(super) signals: SyncSender<Signal>,
+    /// Whoever waits for a transfer: the status that it has come to.
+    pub(super) notified: mpsc::Sender<u16>,
 }
 
 /// A line that listens for SIP.
@@ -147,7 +183,7 @@ impl SipServer {
             .with_cancel_token(stop.clone())
             .build();
         let server = Arc::new(Server {
-            dialogs: DialogLayer::new(endpoint.inner.clone()),
+            dialogs: Arc::new(DialogLayer::new(endpoint.inner.clone())),
             ports: Ports::new(settings.rtp_ports.0, settings.rtp_ports.1),
             bind: listens.ip(),
             own,
@@ -190,8 +226,8 @@ impl SipServer {
 }
 
 impl Server {
-    pub(super) fn register(&self, dialog: &DialogId, signals: SyncSender<Signal>) {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(dialog.to_string(), signals);
+    pub(super) fn register(&self, dialog: &DialogId, ends: Ends) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(dialog.to_string(), ends);
     }
 
     pub(super) fn forget(&self, dialog: &DialogId) {
@@ -199,7 +235,7 @@ impl Server {
         self.dialogs.remove_dialog(dialog);
     }
 
-    fn signals(&self, dialog: &DialogId) -> Option<SyncSender<Signal>> {
+    fn ends(&self, dialog: &DialogId) -> Option<Ends> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).get(&dialog.to_string()).cloned()
     }
 
@@ -250,14 +286,23 @@ impl Server {
             Method::Invite | Method::Bye | Method::Ack | Method::PRack => dialog.handle(transaction).await,
             Method::Info => {
                 if let Some(key) = requests::info_key(&transaction.original)
-                    && let Some(signals) = self.signals(&id)
+                    && let Some(Ends { signals, .. }) = self.ends(&id)
                 {
                     // A caller who presses keys faster than a thread counts to 64 loses some.
                     let _ = signals.try_send(Signal::Key(key));
                 }
                 transaction.reply(StatusCode::OK).await
             }
-            Method::Options | Method::Notify | Method::Update => {
+            Method::Notify => {
+                if let Some(status) = requests::refer_status(&transaction.original)
+                    && let Some(ends) = self.ends(&id)
+                {
+                    // More news than anybody waits for is old news.
+                    let _ = ends.notified.try_send(status);
+                }
+                transaction.reply(StatusCode::OK).await
+            }
+            Method::Options | Method::Update => {
                 transaction.reply_with(StatusCode::OK, vec![requests::allow()], None).await
             }
             _ => transaction.reply_with(StatusCode::MethodNotAllowed, vec![requests::allow()], None).await,

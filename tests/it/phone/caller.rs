@@ -17,6 +17,7 @@ pub(super) struct Caller {
     pub(super) rtp: UdpSocket,
     line: SocketAddr,
     call_id: String,
+    from: String,
     to: String,
     cseq: u32,
     pub(super) media: Option<SocketAddr>,
@@ -67,6 +68,7 @@ impl Caller {
             rtp,
             line,
             call_id,
+            from: "<sip:5550100@127.0.0.1>;tag=1".to_owned(),
             to: "<sip:8005550199@127.0.0.1>".to_owned(),
             cseq: 0,
             media: None,
@@ -78,7 +80,25 @@ impl Caller {
         }
     }
 
-    fn port(&self) -> u16 {
+    /// Takes part in the call that an INVITE of the line's begins, as the called.
+    pub(super) fn belongs_to(&mut self, invite: &Message) {
+        self.call_id = invite.header("Call-ID").expect("one").to_owned();
+        self.to = invite.header("From").expect("one").to_owned();
+        self.from = format!("{};tag=1", invite.header("To").expect("one"));
+        let contact = invite.header("Contact").expect("one");
+        let address = contact.split('@').nth(1).and_then(|rest| rest.split(['>', ';']).next()).expect("one");
+        self.line = address.parse().expect("an address");
+        self.media = Offer::parse(invite.body().as_bytes()).ok().map(|offer| offer.rtp);
+    }
+
+    /// Drops the sound that has come so far.
+    pub(super) fn drain_sound(&self) {
+        self.rtp.set_nonblocking(true).expect("set");
+        while self.rtp.recv(&mut [0; 1_500]).is_ok() {}
+        self.rtp.set_nonblocking(false).expect("set");
+    }
+
+    pub(super) fn port(&self) -> u16 {
         self.sip.local_addr().expect("bound").port()
     }
 
@@ -104,9 +124,10 @@ impl Caller {
         format!(
             "{method} sip:8005550199@127.0.0.1 SIP/2.0\r\n\
              Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{}{branch};rport\r\n\
-             From: <sip:5550100@127.0.0.1>;tag=1\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
+             From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
              Contact: <sip:5550100@127.0.0.1:{port}>\r\nMax-Forwards: 70\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             self.call_id,
+            self.from,
             self.to,
             self.call_id,
             body.len()
@@ -149,7 +170,12 @@ impl Caller {
     pub(super) fn respond(&self, request: &Message, status: &str, headers: &str, body: &str) {
         let copied: String = ["Via", "From", "To", "Call-ID", "CSeq"]
             .iter()
-            .filter_map(|name| Some(format!("{name}: {}\r\n", request.header(name)?)))
+            .filter_map(|name| Some((name, request.header(name)?)))
+            .map(|(name, value)| {
+                // Whoever answers an INVITE gives the dialog its second name.
+                let tag = if *name == "To" && !value.contains("tag=") { ";tag=1" } else { "" };
+                format!("{name}: {value}{tag}\r\n")
+            })
             .collect();
         let port = self.port();
         self.send(&format!(

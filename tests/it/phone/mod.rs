@@ -5,6 +5,8 @@
 
 mod caller;
 
+mod handing_over;
+
 mod signalling;
 
 mod sipp;
@@ -17,7 +19,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLoc
 use std::time::{Duration, Instant};
 
 use attendant::audio::{Frame, LINE_RATE_HZ, Law, RATE_HZ, resample, tone};
-use attendant::call::{Action, CallRecord, CallTime, Dtmf, Event, Fault, RequestId};
+use attendant::call::{Action, CallRecord, CallTime, Dtmf, Event, Fault};
 use attendant::channel::gate::Gate;
 use attendant::channel::sip::{SipServer, SipSettings};
 use attendant::config::Config;
@@ -84,7 +86,8 @@ impl Engines for Humming {
             Action::Recognize { id, .. } => Event::RecognitionFailed { id: *id, fault: fault() },
             Action::Interpret { id, .. } => Event::InterpretationFailed { id: *id, fault: fault() },
             Action::LookUp { id, .. } => Event::LookedUp { id: *id, rows: Vec::new() },
-            Action::Transfer { id, .. } => Event::Transferred { id: RequestId(id.0) },
+            // That is the channel's business.
+            Action::Transfer { id, .. } => Event::TransferFailed { id: *id, fault: fault() },
             Action::Answer
             | Action::StopPrompt { .. }
             | Action::CancelRecognition { .. }
@@ -124,6 +127,10 @@ impl Answerer for Hums {
         self.book.held.lock().expect("no test panicked").push(held);
         self.book.more.notify_all();
         Some(record)
+    }
+
+    fn speak(&self, _sentence: &str) -> Vec<i16> {
+        tone(Dtmf::POUND, Duration::from_millis(400), -15.0)
     }
 }
 
@@ -182,7 +189,8 @@ impl TestLine {
         let hums = Hums { flow: flow_of("intents"), book: Arc::clone(&book), keeps_sound };
         let serving = Serving::new(Arc::new(hums), Gate::new(phone::limits(&config).expect("limits")));
         let (ready, told) = std::sync::mpsc::channel();
-        let taker = phone::taker(&serving);
+        let agents = phone::Agents::from_settings(&config).expect("agents");
+        let taker = phone::taker(&serving, agents);
         let gate = Arc::clone(serving.gate());
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -103,10 +103,9 @@ fn in_band_tones_are_keys_too() {
     let wide = tone(Dtmf::ZERO, std::time::Duration::from_millis(100), -10.0);
     let narrow: Vec<i16> = attendant::audio::resample(&wide, 16_000, LINE_RATE_HZ);
     caller.speak(&narrow, |_| false);
-    let bye = {
-        caller.silence(20);
-        caller.asked()
-    };
-    caller.respond(&bye, "200 OK", "", "");
-    assert!(line.held(1)[0].record.handoff.is_some(), "key 0 reaches a person");
+    caller.silence(20);
+    caller.hang_up();
+    let record = &line.held(1)[0].record;
+    let keys = record.turns.iter().find_map(|turn| turn.keys.as_ref()).expect("a turn by keys");
+    assert_eq!(keys.expose(), "0");
 }

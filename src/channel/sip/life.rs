@@ -1,0 +1,236 @@
+//! A session from its confirmation to its end, whichever side began it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rsipstack::Error;
+use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason, TransactionHandle};
+use rsipstack::dialog::invite_dialog::InviteDialog;
+use rsipstack::sip::{Header, ReferTo, Request, StatusCode, StatusCodeKind};
+use rsipstack::transaction::key::TransactionRole;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::call::{Command, Control, Signal};
+use super::dial::dial;
+use super::requests;
+use super::server::{Ends, Server};
+use crate::call::{Fault, HangupCause};
+use crate::wire::sdp::{Agreed, Offer, Ours};
+use crate::wire::session_timer::{Refresher, SessionTimer};
+use crate::wire::sip::is_header_safe;
+
+/// Tries to end a call whose dialog is in the middle of something.
+const BYE_TRIES: u32 = 10;
+
+/// An agent's telephone rings no longer: a little less than the conversation waits.
+const AGENT_RINGS: Duration = Duration::from_secs(27);
+
+/// Words about a transfer's progress that may wait.
+const NOTIFICATIONS: usize = 16;
+
+/// The line's side of a session: what stays the same between its descriptions.
+pub(super) struct Session {
+    own: SocketAddr,
+    id: u64,
+    version: u64,
+    pub(super) timer: SessionTimer,
+    pub(super) agreed: Option<Agreed>,
+}
+
+impl Session {
+    pub(super) fn new(own: SocketAddr, timer: SessionTimer, agreed: Option<Agreed>) -> Session {
+        Session { own, id: random(), version: 0, timer, agreed }
+    }
+
+    /// The line's side for the next description.
+    pub(super) fn ours(&mut self) -> Ours<'static> {
+        self.version += 1;
+        Ours { rtp: self.own, session: self.id, version: self.version, key: None }
+    }
+}
+
+/// Hard to guess; not for keys.
+pub(super) fn random() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() >> 1
+}
+
+/// Text as RFC 7433's hexadecimal data.
+pub(super) fn hex(text: &str) -> String {
+    text.bytes().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A dialog's life.
+pub(super) struct Life {
+    pub(super) server: Arc<Server>,
+    pub(super) dialog: InviteDialog,
+    pub(super) state: DialogStateReceiver,
+}
+
+impl Life {
+    /// Until one side hangs up.
+    pub(super) async fn watch(&mut self, mut session: Session, mut control: Control) {
+        let (notifying, mut notified) = mpsc::channel(NOTIFICATIONS);
+        let ends = Ends { signals: control.signals.clone(), notified: notifying };
+        self.server.register(&self.dialog.id(), ends);
+        // An agent being called; dropped with this function, which cancels the call.
+        let mut agents = JoinSet::new();
+        let mut due = tokio::time::Instant::now() + session.timer.due();
+        loop {
+            tokio::select! {
+                state = self.state.recv() => match state {
+                    Some(DialogState::Updated(_, request, handle)) => {
+                        due = tokio::time::Instant::now() + session.timer.due();
+                        self.updated(&mut session, &request, &handle, &control).await;
+                    }
+                    Some(DialogState::Terminated(_, reason)) => {
+                        let _ = control.signals.try_send(Signal::Ended(cause(&reason, self.dialog.role())));
+                        return;
+                    }
+                    Some(_) => {}
+                    None => return,
+                },
+                command = control.commands.recv() => match command {
+                    Some(Command::HangUp) | None => return self.bye().await,
+                    Some(Command::CallAgent { to, context }) => {
+                        let server = Arc::clone(&self.server);
+                        agents.spawn(dial(server, to, context, AGENT_RINGS));
+                    }
+                    Some(Command::Refer { to, context }) => {
+                        if let Err(fault) = self.refer(&to, &context).await {
+                            let _ = control.signals.try_send(Signal::Referred(Err(fault)));
+                        }
+                    }
+                },
+                Some(agent) = agents.join_next() => {
+                    let agent = agent.unwrap_or_else(|e| Err(Fault::Failed(e.to_string())));
+                    let _ = control.signals.try_send(Signal::Agent(agent.map(Box::new)));
+                },
+                Some(status) = notified.recv() => {
+                    let result = match status {
+                        ..200 => continue,
+                        200..300 => Ok(()),
+                        _ => Err(Fault::Failed(format!("the transfer came to status {status}"))),
+                    };
+                    let _ = control.signals.try_send(Signal::Referred(result));
+                },
+                () = tokio::time::sleep_until(due) => {
+                    if !self.refresh(&mut session).await {
+                        let _ = control.signals.try_send(Signal::Ended(HangupCause::ChannelFailed));
+                        return self.bye().await;
+                    }
+                    due = tokio::time::Instant::now() + session.timer.due();
+                }
+            }
+        }
+    }
+
+    /// A re-INVITE: hold, another address, another codec, or only a sign of life.
+    async fn updated(
+        &self,
+        session: &mut Session,
+        request: &Request,
+        handle: &TransactionHandle,
+        control: &Control,
+    ) {
+        let codecs = &self.server.settings.codecs;
+        let read = if request.body.is_empty() {
+            Ok(None)
+        } else {
+            Offer::parse(&request.body).and_then(|offer| offer.agree(codecs).map(|a| Some((offer, a))))
+        };
+        let body = match read {
+            Ok(Some((offer, agreed))) => {
+                session.agreed = Some(agreed.clone());
+                let body = offer.answer(&agreed, &session.ours());
+                let _ = control.signals.try_send(Signal::Media(Box::new(agreed)));
+                body
+            }
+            Ok(None) => session.ours().offer(codecs),
+            Err(_) => {
+                // The session goes on as it was (RFC 3261, section 14.2).
+                let _ = handle.reply(StatusCode::NotAcceptableHere).await;
+                return;
+            }
+        };
+        let mut headers = vec![Header::ContentType("application/sdp".into()), requests::allow()];
+        headers.extend(requests::header("Session-Expires", session.timer.header()));
+        let _ = handle.respond(StatusCode::OK, Some(headers), Some(body.into_bytes())).await;
+    }
+
+    /// A session timer is due. `false` if the peer is gone.
+    async fn refresh(&self, session: &mut Session) -> bool {
+        if session.timer.refresher == Refresher::Them {
+            tracing::info!("the caller's side did not refresh the session: the call ends");
+            return false;
+        }
+        let codec: Vec<_> = session.agreed.iter().map(|agreed| agreed.codec).collect();
+        let body = session.ours().offer(&codec);
+        let headers = [
+            Some(Header::ContentType("application/sdp".into())),
+            requests::header("Session-Expires", session.timer.header()),
+        ];
+        let sent =
+            self.dialog.reinvite(Some(headers.into_iter().flatten().collect()), Some(body.into_bytes()));
+        match sent.await {
+            Ok(Some(response)) => !matches!(
+                response.status_code,
+                StatusCode::CallTransactionDoesNotExist | StatusCode::RequestTimeout
+            ),
+            // In the middle of something else: that is a sign of life.
+            Ok(None) => true,
+            Err(error) => {
+                tracing::info!(%error, "the caller's side does not answer");
+                false
+            }
+        }
+    }
+
+    /// Asks the caller's side to call the agent.
+    async fn refer(&self, to: &str, context: &str) -> Result<(), Fault> {
+        let failed = |why: &str| Fault::Failed(why.to_owned());
+        if !is_header_safe(to) || to.contains(['<', '>', '?']) {
+            return Err(failed("the agent's address is none"));
+        }
+        let target = format!("<{to}?User-to-User={}%3Bencoding%3Dhex>", hex(context));
+        match self.dialog.refer(ReferTo::from(target), None, None).await {
+            Ok(Some(response)) if response.status_code.kind() == StatusCodeKind::Successful => Ok(()),
+            Ok(Some(response)) => Err(Fault::Failed(format!("REFER was answered {}", response.status_code))),
+            Ok(None) => Err(failed("the call is in the middle of something")),
+            Err(error) => Err(Fault::Failed(error.to_string())),
+        }
+    }
+
+    pub(super) async fn bye(&self) {
+        for _ in 0..BYE_TRIES {
+            match self.dialog.bye().await {
+                Ok(()) => return,
+                Err(Error::Error(_)) => tokio::time::sleep(Duration::from_millis(200)).await,
+                Err(error) => {
+                    tracing::debug!(%error, "a BYE was not answered");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Who ended it. Of a call that the line made, the caller's side is the line's own.
+fn cause(reason: &TerminatedReason, role: TransactionRole) -> HangupCause {
+    let ours = match reason {
+        TerminatedReason::UacBye | TerminatedReason::UacCancel | TerminatedReason::UacBusy => {
+            role == TransactionRole::Client
+        }
+        TerminatedReason::UasBye | TerminatedReason::UasDecline | TerminatedReason::UasBusy => {
+            role == TransactionRole::Server
+        }
+        TerminatedReason::Timeout
+        | TerminatedReason::ProxyError(_)
+        | TerminatedReason::ProxyAuthRequired
+        | TerminatedReason::UacOther(_)
+        | TerminatedReason::UasOther(_) => return HangupCause::ChannelFailed,
+    };
+    if ours { HangupCause::Line } else { HangupCause::Caller }
+}

@@ -1,0 +1,156 @@
+//! A caller who gets to a person, and one who does not.
+
+use attendant::audio::{LINE_RATE_HZ, Law, rms_dbfs};
+use attendant::call::{Disposition, HangupCause};
+
+use super::TestLine;
+use super::caller::{Caller, Message};
+
+/// An agent's telephone, and the setting that names it.
+fn agent() -> (Caller, String) {
+    let agent = Caller::new("127.0.0.1:9".parse().expect("an address"));
+    let uri = format!("sip:6000@127.0.0.1:{}", agent.port());
+    (agent, uri)
+}
+
+fn picks_up(agent: &mut Caller, invite: &Message) {
+    let answer = agent.offer("m=audio PORT RTP/AVP 0\r\n");
+    agent.belongs_to(invite);
+    agent.respond(invite, "200 OK", "Content-Type: application/sdp\r\n", &answer);
+}
+
+fn hum(hz: f32, ms: u32) -> Vec<i16> {
+    (0..LINE_RATE_HZ * ms / 1_000)
+        .map(|n| (6_000.0 * (n as f32 * hz / LINE_RATE_HZ as f32 * std::f32::consts::TAU).sin()) as i16)
+        .collect()
+}
+
+/// Whether a hum is heard in what comes next.
+fn hears(caller: &Caller) -> bool {
+    let loud = |bytes: &[u8]| rms_dbfs(&Law::Mu.decode_all(bytes)) > -30.0;
+    (0..100).any(|_| loud(&caller.listen(1)))
+}
+
+#[test]
+fn an_agent_is_called_briefed_and_joined() {
+    let (mut agent, uri) = agent();
+    let line = TestLine::open(&[("agents", &uri)]);
+    let mut caller = Caller::call(line.address);
+    caller.silence(20);
+    caller.press('0', |_| true);
+    let invite = agent.asked();
+    assert!(invite.start().starts_with("INVITE sip:6000@"), "{invite:?}");
+    let context = invite.header("User-to-User").expect("a reference");
+    assert!(context.ends_with(";encoding=hex") && !context.contains("5550100"), "{context}");
+    picks_up(&mut agent, &invite);
+    assert!(hears(&agent), "the briefing");
+    // 400 ms of briefing, and the two are joined.
+    caller.silence(60);
+    for _ in 0..3 {
+        caller.speak(&hum(300.0, 300), |_| false);
+        agent.speak(&hum(300.0, 300), |_| false);
+    }
+    agent.drain_sound();
+    caller.drain_sound();
+    caller.speak(&hum(300.0, 400), |_| false);
+    assert!(hears(&agent), "the agent hears the caller");
+    agent.speak(&hum(300.0, 400), |_| false);
+    assert!(hears(&caller), "the caller hears the agent");
+    agent.hang_up();
+    let bye = caller.asked();
+    assert!(bye.start().starts_with("BYE "), "{bye:?}");
+    caller.respond(&bye, "200 OK", "", "");
+    let record = &line.held(1)[0].record;
+    assert_eq!((record.disposition, record.cause), (Disposition::Transferred, HangupCause::Transferred));
+    line.empty();
+}
+
+#[test]
+fn where_the_agent_is_busy_the_caller_is_still_there() {
+    let (mut agent, uri) = agent();
+    let line = TestLine::open(&[("agents", &uri)]);
+    let mut caller = Caller::call(line.address);
+    caller.silence(20);
+    caller.press('0', |_| true);
+    let invite = agent.asked();
+    caller.drain_sound();
+    agent.belongs_to(&invite);
+    agent.respond(&invite, "486 Busy Here", "", "");
+    assert!(hears(&caller), "the line says that nobody is free");
+    caller.hang_up();
+    let record = &line.held(1)[0].record;
+    assert_ne!(record.disposition, Disposition::Transferred);
+    line.empty();
+}
+
+#[test]
+fn a_caller_who_hangs_up_while_it_rings_stops_the_ringing() {
+    let (mut agent, uri) = agent();
+    let line = TestLine::open(&[("agents", &uri)]);
+    let mut caller = Caller::call(line.address);
+    caller.silence(20);
+    caller.press('0', |_| true);
+    let invite = agent.asked();
+    agent.belongs_to(&invite);
+    agent.respond(&invite, "180 Ringing", "", "");
+    caller.silence(10);
+    caller.hang_up();
+    let cancel = loop {
+        let message = agent.asked();
+        if !message.start().starts_with("INVITE ") {
+            break message;
+        }
+    };
+    assert!(cancel.start().starts_with("CANCEL "), "{cancel:?}");
+    agent.respond(&cancel, "200 OK", "", "");
+    agent.respond(&invite, "487 Request Terminated", "", "");
+    line.empty();
+}
+
+/// A call whose caller is sent on, up to the answer to the REFER.
+fn referred(status: &str) -> (TestLine, Caller, Message) {
+    let line = TestLine::open(&[("agents", "sip:6000@192.0.2.7"), ("transfer_by", "refer")]);
+    let mut caller = Caller::call(line.address);
+    caller.silence(20);
+    caller.press('0', |_| true);
+    let refer = caller.asked();
+    assert!(refer.start().starts_with("REFER "), "{refer:?}");
+    let to = refer.header("Refer-To").expect("where to").to_owned();
+    assert!(to.starts_with("<sip:6000@192.0.2.7?User-to-User="), "{to}");
+    caller.drain_sound();
+    caller.respond(&refer, status, "", "");
+    (line, caller, refer)
+}
+
+fn notify(caller: &mut Caller, state: &str, status: &str) {
+    let headers = format!("Event: refer\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag\r\n");
+    let notify = caller.request("NOTIFY", &headers, &format!("SIP/2.0 {status}\r\n"));
+    caller.send(&notify);
+    assert_eq!(caller.answer().status(), 200);
+}
+
+#[test]
+fn a_refer_is_over_with_its_last_notify() {
+    let (line, mut caller, _) = referred("202 Accepted");
+    notify(&mut caller, "active", "100 Trying");
+    caller.silence(10);
+    assert_eq!(line.serving.going_on(), 1, "nothing is decided yet");
+    notify(&mut caller, "terminated;reason=noresource", "200 OK");
+    let bye = caller.asked();
+    assert!(bye.start().starts_with("BYE "), "{bye:?}");
+    caller.respond(&bye, "200 OK", "", "");
+    assert_eq!(line.held(1)[0].record.disposition, Disposition::Transferred);
+}
+
+#[test]
+fn a_refer_that_fails_leaves_the_caller_with_the_line() {
+    for status in ["202 Accepted", "603 Decline"] {
+        let (line, mut caller, _) = referred(status);
+        if status.starts_with("202") {
+            notify(&mut caller, "terminated;reason=noresource", "486 Busy Here");
+        }
+        assert!(hears(&caller), "the line says that nobody is free");
+        caller.hang_up();
+        assert_ne!(line.held(1)[0].record.disposition, Disposition::Transferred);
+    }
+}
