@@ -14,7 +14,7 @@ train=(flite libespeak-ng1 festvox-kallpc16k festvox-us-slt-hts python3-venv)
 purpose=${1:-}
 case "$purpose" in
   demo) packages=("${build[@]}" "${run[@]}") ;;
-  test) packages=("${build[@]}" "${run[@]}" "${check[@]}") ;;
+  test) packages=("${build[@]}" "${run[@]}" "${check[@]}" "${phone[@]}") ;;
   starter) packages=("${build[@]}" "${run[@]}" "${check[@]}" "${train[@]}") ;;
   *)
     echo "usage: scripts/setup.sh demo|test|starter" >&2
@@ -43,6 +43,7 @@ present() {
     libspandsp2) ldconfig -p 2>/dev/null | grep -q 'libspandsp\.so\.2' ;;
     espeak-ng-data) command -v espeak-ng >/dev/null && espeak-ng --voices=en >/dev/null 2>&1 ;;
     libespeak-ng1) ldconfig -p 2>/dev/null | grep -q 'libespeak-ng\.so\.1' ;;
+    sip-tester) command -v sipp >/dev/null ;;
     festvox-kallpc16k) voice kal_diphone ;;
     festvox-kdlpc16k) voice ked_diphone ;;
     festvox-us-slt-hts) voice cmu_us_slt_arctic_hts ;;

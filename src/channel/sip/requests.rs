@@ -7,8 +7,8 @@ use super::call::Parties;
 use crate::call::Dtmf;
 use crate::wire::session_timer::Wishes;
 
-/// Methods that the line knows, for `Allow`.
-pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, NOTIFY";
+/// Methods that the line knows, for `Allow`. Without UPDATE a peer holds and refreshes by re-INVITE.
+pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY";
 
 pub(super) fn allow() -> Header {
     Header::Allow(ALLOW.into())

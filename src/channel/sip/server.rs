@@ -271,6 +271,11 @@ impl Server {
         };
         if let Err(error) = done {
             tracing::debug!(%error, "a SIP request could not be answered");
+            let answered = transaction.last_response.is_some();
+            if !answered && transaction.original.method != Method::Ack {
+                // What the stack cannot read: a Contact that is missing, a URI that is none.
+                let _ = transaction.reply(StatusCode::BadRequest).await;
+            }
         }
     }
 
@@ -283,7 +288,7 @@ impl Server {
             };
         };
         match transaction.original.method {
-            Method::Invite | Method::Bye | Method::Ack | Method::PRack => dialog.handle(transaction).await,
+            Method::Invite | Method::Bye | Method::Ack => dialog.handle(transaction).await,
             Method::Info => {
                 if let Some(key) = requests::info_key(&transaction.original)
                     && let Some(Ends { signals, .. }) = self.ends(&id)
@@ -302,9 +307,7 @@ impl Server {
                 }
                 transaction.reply(StatusCode::OK).await
             }
-            Method::Options | Method::Update => {
-                transaction.reply_with(StatusCode::OK, vec![requests::allow()], None).await
-            }
+            Method::Options => transaction.reply_with(StatusCode::OK, vec![requests::allow()], None).await,
             _ => transaction.reply_with(StatusCode::MethodNotAllowed, vec![requests::allow()], None).await,
         }
     }

@@ -13,6 +13,9 @@ mod sipp;
 
 mod sound;
 
+#[cfg(feature = "host")]
+mod whole_call;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -184,10 +187,19 @@ impl TestLine {
 
     fn open_with(changes: &[(&str, &str)], machine: Machine) -> TestLine {
         let keeps_sound = matches!(machine, Machine::Shared { .. });
-        let (config, sip) = settings(changes);
         let book = Arc::new(Book::default());
         let hums = Hums { flow: flow_of("intents"), book: Arc::clone(&book), keeps_sound };
-        let serving = Serving::new(Arc::new(hums), Gate::new(phone::limits(&config).expect("limits")));
+        TestLine::serve(changes, Arc::new(hums), book, machine)
+    }
+
+    fn serve(
+        changes: &[(&str, &str)],
+        answerer: Arc<dyn Answerer>,
+        book: Arc<Book>,
+        machine: Machine,
+    ) -> TestLine {
+        let (config, sip) = settings(changes);
+        let serving = Serving::new(answerer, Gate::new(phone::limits(&config).expect("limits")));
         let (ready, told) = std::sync::mpsc::channel();
         let agents = phone::Agents::from_settings(&config).expect("agents");
         let taker = phone::taker(&serving, agents);

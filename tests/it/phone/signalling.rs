@@ -100,6 +100,39 @@ fn malformed_messages_are_refused_before_anything_else_sees_them() {
 }
 
 #[test]
+fn an_invite_without_a_contact_is_refused_and_costs_no_place() {
+    let line = TestLine::open(&[]);
+    let mut caller = Caller::new(line.address);
+    let offer = caller.usual();
+    let invite = caller.request("INVITE", "Content-Type: application/sdp\r\n", &offer);
+    let without: Vec<&str> = invite.split("\r\n").filter(|line| !line.starts_with("Contact")).collect();
+    caller.send(&without.join("\r\n"));
+    assert_eq!(caller.answer().status(), 400);
+    line.empty();
+}
+
+#[test]
+fn a_session_is_refreshed_as_agreed() {
+    let line = TestLine::open(&[]);
+    let mut caller = Caller::new(line.address);
+    let offer = caller.usual();
+    let answer = caller.invite("Supported: timer\r\nSession-Expires: 600;refresher=uac\r\n", &offer);
+    assert_eq!(answer.header("Session-Expires"), Some("600;refresher=uac"));
+    assert_eq!(answer.header("Require"), Some("timer"));
+    let again = caller.invite("Supported: timer\r\nSession-Expires: 600;refresher=uac\r\n", &offer);
+    assert_eq!((again.status(), again.header("Session-Expires")), (200, Some("600;refresher=uac")));
+    caller.hang_up();
+    let mut plain = Caller::call(line.address);
+    let options = plain.request("OPTIONS", "", "");
+    plain.send(&options);
+    assert_eq!(plain.answer().status(), 200);
+    let update = plain.request("UPDATE", "", "");
+    plain.send(&update);
+    assert_eq!(plain.answer().status(), 405);
+    plain.hang_up();
+}
+
+#[test]
 fn more_calls_than_places_hear_a_busy_tone() {
     let line = TestLine::open(&[("calls_at_once", "1")]);
     let mut first = Caller::call(line.address);

@@ -1,0 +1,178 @@
+//! A caller's whole dialogue by telephone, with the real ear, voice, classifier and store: G.711, 2 % of the
+//! packets lost, 30 ms of jitter.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use attendant::audio::{FRAME_SAMPLES, Frame, LINE_RATE_HZ, Law, RATE_HZ, Resampler, SplitMix64};
+use attendant::call::{CallRecord, CallTime, Disposition};
+use attendant::channel::wav;
+use attendant::config::Config;
+use attendant::conversation::script::Script;
+use attendant::host::caller::{ScriptedCaller, cues};
+use attendant::host::line::Line;
+use attendant::host::serve::{Answerer, LineAnswerer};
+use attendant::host::session::{Arrival, Channel};
+use attendant::wire::rtp::Packet;
+
+use super::caller::Caller;
+use super::{Book, Held, MACHINE, Machine, TestLine};
+
+/// Share of packets that never arrive.
+const LOSS: f32 = 0.02;
+
+/// Packets arrive up to so much later than the quickest.
+const JITTER_MS: u64 = 30;
+
+/// A line's own answerer, and a book of its records.
+struct Kept {
+    answerer: LineAnswerer,
+    book: Arc<Book>,
+}
+
+impl Answerer for Kept {
+    fn answer(&self, arrival: Arrival, channel: &mut dyn Channel) -> Option<CallRecord> {
+        let record = self.answerer.answer(arrival, channel)?;
+        let held = Held { record: record.clone(), keys: String::new(), heard: Vec::new() };
+        self.book.held.lock().expect("no test panicked").push(held);
+        self.book.more.notify_all();
+        Some(record)
+    }
+
+    fn speak(&self, sentence: &str) -> Vec<i16> {
+        self.answerer.speak(sentence)
+    }
+}
+
+/// The line with intents and a store of its own; `None` with a word where its models are not there.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn open(folder: &Path) -> Option<(Arc<Line>, TestLine)> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::env::set_current_dir(top).expect("the checkout is there");
+    let intents = folder.join("intents");
+    std::fs::create_dir_all(&intents).expect("a folder");
+    for entry in std::fs::read_dir(top.join("intents")).expect("there").flatten() {
+        std::fs::copy(entry.path(), intents.join(entry.file_name())).expect("copied");
+    }
+    let mut config = Config::load(None, std::iter::empty(), &[]).expect("settings");
+    config.set_flag("intents", &intents.display().to_string());
+    let line = match Line::open_with_store(&config, &folder.join("store"), &mut |_| {}) {
+        Ok(line) => Arc::new(line),
+        Err(error) => {
+            println!("skipped: {error}");
+            return None;
+        }
+    };
+    let book = Arc::new(Book::default());
+    let kept = Kept { answerer: LineAnswerer::new(Arc::clone(&line)), book: Arc::clone(&book) };
+    let guard = MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Some((line, TestLine::serve(&[], Arc::new(kept), book, Machine::Alone { _guard: guard })))
+}
+
+/// Delivers each packet when its time has come.
+fn network(socket: &UdpSocket, to: SocketAddr, packets: &Receiver<(Instant, Vec<u8>)>) {
+    let mut under_way: BTreeMap<(Instant, u64), Vec<u8>> = BTreeMap::new();
+    for n in 0u64.. {
+        let wait = under_way
+            .keys()
+            .next()
+            .map_or(Duration::from_secs(5), |(due, _)| due.saturating_duration_since(Instant::now()));
+        match packets.recv_timeout(wait) {
+            Ok((due, bytes)) => drop(under_way.insert((due, n), bytes)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        while let Some(first) = under_way.first_entry().filter(|e| e.key().0 <= Instant::now()) {
+            let _ = socket.send_to(&first.remove(), to);
+        }
+    }
+}
+
+/// Rings the line as a scripted caller over a network that loses and delays.
+fn ring(line: &TestLine, name: &str, seed: u64) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/callers");
+    let path = folder.join(format!("{name}.call"));
+    let text = std::fs::read_to_string(&path).expect("a script");
+    let script = Script::parse(&path.display().to_string(), &text).expect("sound");
+    let cues =
+        cues(&script, |n, _| wav::read(&folder.join(name).join(format!("{n:02}.wav")))).expect("recordings");
+    let mut person = ScriptedCaller::new(cues, Vec::new());
+    let mut caller = Caller::call(line.address);
+    let (send, packets) = channel();
+    let (socket, to) = (caller.rtp.try_clone().expect("a socket"), caller.media.expect("an answer"));
+    let network = std::thread::spawn(move || network(&socket, to, &packets));
+    caller.rtp.set_nonblocking(true).expect("set");
+    let mut random = SplitMix64::new(seed);
+    let (mut up, mut down) = (Resampler::new(LINE_RATE_HZ, RATE_HZ), Resampler::new(RATE_HZ, LINE_RATE_HZ));
+    let mut heard: VecDeque<i16> = VecDeque::new();
+    for tick in 0..60 * 50u64 {
+        let mut bytes = [0; 1_500];
+        while let Ok((length, _)) = caller.rtp.recv_from(&mut bytes) {
+            if let Some(packet) = Packet::parse(&bytes[..length]) {
+                heard.extend(up.process(&Law::Mu.decode_all(packet.payload)));
+            }
+        }
+        let take = heard.len().min(FRAME_SAMPLES);
+        let of_line = Frame::from_padded(&heard.drain(..take).collect::<Vec<i16>>());
+        let now = CallTime::from_millis(tick * 20);
+        let Some(said) = person.exchange(now, &of_line, false) else { break };
+        let payload = Law::Mu.encode_all(&down.process(said.samples()));
+        let packet = caller.packet(0, tick == 0, caller.timestamp, &payload);
+        if random.next_f32() >= LOSS {
+            let late = Duration::from_micros(random.next_u64() % (JITTER_MS * 1_000));
+            send.send((Instant::now() + late, packet)).expect("the network runs");
+        }
+        caller.step();
+        caller.tick();
+        if line.serving.going_on() == 0 {
+            break;
+        }
+    }
+    drop(send);
+    network.join().expect("the network ran");
+    let bye = caller.request("BYE", "", "");
+    caller.send(&bye);
+}
+
+#[test]
+fn an_order_is_found_by_telephone_over_a_lossy_network() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some((_line, phone)) = open(folder.path()) else { return };
+    ring(&phone, "order_status", 1);
+    let record = &phone.held(1)[0].record;
+    assert_eq!(record.disposition, Disposition::Resolved, "{:?}", record.turns);
+    assert_eq!(record.slots["order_number"].expose(), "451288");
+    phone.empty();
+}
+
+#[test]
+fn a_change_is_taken_up_between_calls_and_a_mistake_keeps_the_old() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some((line, phone)) = open(folder.path()) else { return };
+    let file = folder.path().join("intents/line.toml");
+    let mut change = |from: &str, to: &str| {
+        let text = std::fs::read_to_string(&file).expect("there");
+        assert!(text.contains(from), "{from}");
+        std::fs::write(&file, text.replacen(from, to, 1)).expect("written");
+    };
+    let answered = || {
+        let mut caller = Caller::call(phone.address);
+        let heard = caller.listen(25);
+        caller.hang_up();
+        phone.empty();
+        assert!(heard.iter().any(|b| *b != 0xff), "the caller hears the line");
+        line.live.current().line.name.clone()
+    };
+    assert_eq!(answered(), "the demo shop");
+    change("the demo shop", "the other shop");
+    assert_eq!(answered(), "the other shop");
+    change("[menu]", "[menoo]");
+    assert_eq!(answered(), "the other shop", "a mistake keeps the old flow, and the line answers");
+    change("[menoo]", "[menu]");
+    change("the other shop", "the third shop");
+    assert_eq!(answered(), "the third shop");
+}
