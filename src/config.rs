@@ -61,6 +61,19 @@ pub const KEYS: &[Key] = &[
         default: "0.0.0.0:5060",
         help: "address and port for SIP by UDP; none to switch it off",
     },
+    Key { name: "sip_tcp_listen", default: "none", help: "address and port for SIP by TCP" },
+    Key { name: "sip_tls_listen", default: "none", help: "address and port for SIP by TLS" },
+    Key {
+        name: "sip_tls_certificate",
+        default: "",
+        help: "its certificate and those it hangs on, a PEM file",
+    },
+    Key { name: "sip_tls_key", default: "", help: "its private key, a PEM file" },
+    Key {
+        name: "sip_registrar",
+        default: "",
+        help: "SIP URI of a registrar that sends calls to those who register",
+    },
     Key {
         name: "sip_public_address",
         default: "",

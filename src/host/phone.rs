@@ -9,7 +9,7 @@ use super::session::{Arrival, Channel};
 use crate::audio::Frame;
 use crate::call::{CallId, CallTime, Dtmf, Event, Fault, Handoff, HangupCause, RequestId};
 use crate::channel::gate::Limits;
-use crate::channel::sip::{Account, HandOver, Means, PhoneCall, SipSettings, Taker};
+use crate::channel::sip::{Account, HandOver, Means, PhoneCall, SipSettings, Taker, Tls};
 use crate::config::{Config, ConfigError};
 use crate::wire::sdp::Codec;
 use crate::wire::sip::is_header_safe;
@@ -48,6 +48,23 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
         return Ok(None);
     }
     let udp: Option<SocketAddr> = config.get("sip_listen").parse().ok();
+    let address = |key| match config.get(key) {
+        "none" => Ok(None),
+        text => text
+            .parse::<SocketAddr>()
+            .map(Some)
+            .map_err(|_| config.unfit(key, "an address and port, or none")),
+    };
+    let tls = match address("sip_tls_listen")? {
+        None => None,
+        Some(listen) => {
+            let read = |key| {
+                std::fs::read(config.get(key)).map_err(|_| config.unfit(key, "a PEM file that can be read"))
+            };
+            Some(Tls { listen, certificate: read("sip_tls_certificate")?, key: read("sip_tls_key")? })
+        }
+    };
+    let registrar = Some(config.get("sip_registrar").to_owned()).filter(|uri| !uri.is_empty());
     let public = match config.get("sip_public_address") {
         "" => None,
         text => {
@@ -70,6 +87,9 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
     Ok(Some(SipSettings {
         udp: udp
             .ok_or_else(|| config.unfit("sip_listen", "an address and port like 0.0.0.0:5060, or none"))?,
+        tcp: address("sip_tcp_listen")?,
+        tls,
+        registrar,
         public,
         rtp_ports: ports
             .ok_or_else(|| config.unfit("rtp_ports", "two ports like 16384-32767, from 1024 up"))?,

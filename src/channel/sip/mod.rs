@@ -20,6 +20,8 @@ mod life;
 
 mod media;
 
+mod register;
+
 mod requests;
 
 mod server;
@@ -28,4 +30,4 @@ mod socket;
 
 pub use call::{HandOver, Means, Parties, PhoneCall};
 pub use media::{Media, MediaSockets, Ports};
-pub use server::{Account, SipError, SipServer, SipSettings, Taker};
+pub use server::{Account, SipError, SipServer, SipSettings, Taker, Tls};

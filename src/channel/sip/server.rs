@@ -13,9 +13,11 @@ use rsipstack::dialog::dialog::Dialog;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::prelude::HeadersExt as _;
-use rsipstack::sip::{Header, Method, StatusCode};
+use rsipstack::sip::{Header, Method, StatusCode, Uri};
 use rsipstack::transaction::endpoint::Endpoint;
 use rsipstack::transaction::transaction::Transaction;
+use rsipstack::transport::tcp_listener::TcpListenerConnection;
+use rsipstack::transport::tls::{TlsConfig, TlsListenerConnection};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipConnection, TransportLayer};
 
@@ -23,6 +25,7 @@ use tokio::sync::mpsc;
 
 use super::call::{PhoneCall, Signal};
 use super::media::Ports;
+use super::register::stay_registered;
 use super::requests;
 use super::socket::ScreenedSocket;
 use crate::channel::gate::{Gate, Network};
@@ -39,6 +42,9 @@ pub enum SipError {
         /// Why.
         why: String,
     },
+    /// A registrar's address that is none.
+    #[error("'{0}' is no SIP URI: expected one like sip:provider.example")]
+    Registrar(String),
     /// The machine's own address towards its callers is not known.
     #[error("cannot tell the address that callers reach this machine by: set sip_public_address ({0})")]
     OwnAddress(std::io::Error),
@@ -49,6 +55,12 @@ pub enum SipError {
 pub struct SipSettings {
     /// Where, by UDP.
     pub udp: SocketAddr,
+    /// Where, by TCP.
+    pub tcp: Option<SocketAddr>,
+    /// Where, by TLS, and by which certificate.
+    pub tls: Option<Tls>,
+    /// The SIP URI of a registrar that is to know where the line is.
+    pub registrar: Option<String>,
     /// The address that peers are told, where it is another than the machine's own.
     pub public: Option<IpAddr>,
     /// First and last port for RTP and RTCP.
@@ -65,6 +77,23 @@ pub struct SipSettings {
     pub ring: Duration,
     /// What the line proves itself by where its calls or its registration are challenged.
     pub account: Option<Account>,
+}
+
+/// SIP over TLS.
+#[derive(Clone)]
+pub struct Tls {
+    /// Where.
+    pub listen: SocketAddr,
+    /// The certificate and those that it hangs on, PEM.
+    pub certificate: Vec<u8>,
+    /// Its private key, PEM.
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").field("listen", &self.listen).finish_non_exhaustive()
+    }
 }
 
 /// An account with a provider or a switch.
@@ -136,6 +165,7 @@ pub(super) struct Ends {
 pub struct SipServer {
     endpoint: Endpoint,
     server: Arc<Server>,
+    registrar: Option<Uri>,
     stop: CancellationToken,
 }
 
@@ -154,6 +184,38 @@ fn own_address(bind: IpAddr) -> std::io::Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
+/// The stack binds these itself, later and without a word if it cannot: they are tried here first.
+async fn add_streams(
+    transport: &TransportLayer,
+    settings: &SipSettings,
+    own: IpAddr,
+) -> Result<(), SipError> {
+    let failed = |address: SocketAddr, why: String| SipError::Listen { address, why };
+    let try_to_bind = |address: SocketAddr| {
+        std::net::TcpListener::bind(address).map(drop).map_err(|e| failed(address, e.to_string()))
+    };
+    if let Some(address) = settings.tcp {
+        try_to_bind(address)?;
+        let told = SocketAddr::new(own, address.port());
+        let listener = TcpListenerConnection::new(address, Some(told)).await;
+        let listener = listener.map_err(|e| failed(address, e.to_string()))?;
+        transport.add_transport(SipConnection::TcpListener(listener));
+    }
+    if let Some(tls) = &settings.tls {
+        try_to_bind(tls.listen)?;
+        let told = SocketAddr::new(own, tls.listen.port());
+        let config = TlsConfig {
+            cert: Some(tls.certificate.clone()),
+            key: Some(tls.key.clone()),
+            ..TlsConfig::default()
+        };
+        let listener = TlsListenerConnection::new(tls.listen, Some(told), config).await;
+        let listener = listener.map_err(|e| failed(tls.listen, e.to_string()))?;
+        transport.add_transport(SipConnection::TlsListener(listener));
+    }
+    Ok(())
+}
+
 impl SipServer {
     /// Binds the addresses; calls are taken once [`SipServer::run`] runs.
     ///
@@ -162,6 +224,10 @@ impl SipServer {
     pub async fn bind(settings: SipSettings, gate: Arc<Gate>, take: Taker) -> Result<SipServer, SipError> {
         let address = settings.udp;
         let failed = |why: String| SipError::Listen { address, why };
+        let no_uri = |uri: &String| SipError::Registrar(uri.clone());
+        let registrar = settings.registrar.as_ref();
+        let registrar =
+            registrar.map(|uri| Uri::try_from(uri.as_str()).map_err(|_| no_uri(uri))).transpose()?;
         let stop = CancellationToken::new();
         let door = Arc::new(Door { allow: settings.allow.clone() });
         let socket = tokio::net::UdpSocket::bind(address).await.map_err(|e| failed(e.to_string()))?;
@@ -177,6 +243,7 @@ impl SipServer {
             .await
             .map_err(|e| failed(e.to_string()))?;
         transport.add_transport(SipConnection::Udp(udp));
+        add_streams(&transport, &settings, own).await?;
         let endpoint = EndpointBuilder::new()
             .with_user_agent(concat!("attendant/", env!("CARGO_PKG_VERSION")))
             .with_transport_layer(transport)
@@ -194,7 +261,7 @@ impl SipServer {
             door,
             calls: Mutex::default(),
         });
-        Ok(SipServer { endpoint, server, stop })
+        Ok(SipServer { endpoint, server, registrar, stop })
     }
 
     /// Where it listens.
@@ -213,6 +280,11 @@ impl SipServer {
         let Ok(mut incoming) = self.endpoint.incoming_transactions() else { return };
         let server = self.server;
         let endpoint = self.endpoint;
+        if let Some(registrar) = self.registrar {
+            let credential = server.settings.credential();
+            let stop = self.stop.child_token();
+            tokio::spawn(stay_registered(endpoint.inner.clone(), registrar, credential, stop));
+        }
         let requests = async {
             while let Some(transaction) = incoming.recv().await {
                 tokio::spawn(Arc::clone(&server).handle(transaction));

@@ -91,6 +91,11 @@ impl Caller {
         self.media = Offer::parse(invite.body().as_bytes()).ok().map(|offer| offer.rtp);
     }
 
+    /// The same, with another far end.
+    pub(super) fn towards(self, line: SocketAddr) -> Caller {
+        Caller { line, ..self }
+    }
+
     /// Drops the sound that has come so far.
     pub(super) fn drain_sound(&self) {
         self.rtp.set_nonblocking(true).expect("set");

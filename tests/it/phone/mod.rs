@@ -173,6 +173,12 @@ pub(crate) fn settings(changes: &[(&str, &str)]) -> (Config, SipSettings) {
     (config, sip)
 }
 
+/// A TCP port that is free now.
+pub(crate) fn free_tcp_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound").port()
+}
+
 impl TestLine {
     pub(crate) fn open(changes: &[(&str, &str)]) -> TestLine {
         let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);

@@ -206,3 +206,63 @@ fn a_line_that_stops_lets_calls_end_and_then_ends_them() {
     drained.join().expect("drained");
     assert_eq!(line.held(1)[0].record.cause, HangupCause::Shutdown);
 }
+
+#[test]
+fn the_line_registers_with_its_account() {
+    let registrar = Caller::new("127.0.0.1:9".parse().expect("an address"));
+    let uri = format!("sip:127.0.0.1:{}", registrar.port());
+    let account = [("sip_registrar", uri.as_str()), ("sip_user", "line"), ("sip_password", "secret")];
+    let line = TestLine::open(&account);
+    let registrar = registrar.towards(line.address);
+    let first = registrar.asked();
+    assert!(first.start().starts_with("REGISTER "), "{first:?}");
+    let challenge = "WWW-Authenticate: Digest realm=\"test\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"\r\n";
+    registrar.respond(&first, "401 Unauthorized", challenge, "");
+    let second = registrar.asked();
+    let proof = second.header("Authorization").expect("a proof");
+    for part in ["username=\"line\"", "realm=\"test\"", "nonce=\"n1\"", "response=\""] {
+        assert!(proof.contains(part), "{proof}");
+    }
+    assert!(!second.text.contains("secret"));
+    registrar.respond(&second, "200 OK", "Expires: 600\r\n", "");
+    registrar.impatient();
+    assert!(registrar.receive().is_none(), "it waits until the registration is about to end");
+}
+
+/// By `openssl s_client`, so that the other end is not ours.
+#[test]
+fn options_are_answered_over_tls() {
+    use std::io::{BufRead as _, Write as _};
+    use std::process::{Command, Stdio};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = Command::new("openssl")
+        .current_dir(folder.path())
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem"])
+        .args(["-days", "2", "-subj", "/CN=localhost"])
+        .stderr(Stdio::null())
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        return println!("skipped: no openssl");
+    }
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let address = format!("127.0.0.1:{}", super::free_tcp_port());
+    let (certificate, key) = (file("cert.pem"), file("key.pem"));
+    let tls =
+        [("sip_tls_listen", address.as_str()), ("sip_tls_certificate", &certificate), ("sip_tls_key", &key)];
+    let line = TestLine::open(&tls);
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-quiet", "-connect", &address, "-CAfile", &certificate])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl runs");
+    let options = Caller::new(line.address).request("OPTIONS", "", "").replace("SIP/2.0/UDP", "SIP/2.0/TLS");
+    client.stdin.as_mut().expect("piped").write_all(options.as_bytes()).expect("sent");
+    let mut told = String::new();
+    std::io::BufReader::new(client.stdout.take().expect("piped")).read_line(&mut told).expect("read");
+    client.kill().expect("ended");
+    client.wait().expect("ended");
+    assert!(told.starts_with("SIP/2.0 200 "), "{told}");
+}

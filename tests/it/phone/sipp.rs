@@ -1,5 +1,6 @@
 //! SIPp calls the line: an implementation that none of us wrote.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -21,12 +22,17 @@ fn scenario(name: &str) -> PathBuf {
 /// Plays a scenario against `line`, with `options` as SIPp has them; it has to pass.
 #[track_caller]
 fn passes(name: &str, line: &TestLine, options: &[&str]) {
+    passes_at(name, line.address, options);
+}
+
+#[track_caller]
+fn passes_at(name: &str, to: SocketAddr, options: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder");
     let voice = folder.path().join("voice.ulaw");
     std::fs::write(&voice, super::recorded_voice()).expect("written");
     let output = Command::new("sipp")
         .current_dir(folder.path())
-        .arg(line.address.to_string())
+        .arg(to.to_string())
         .arg("-sf")
         .arg(scenario(name))
         .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-s", "8005550199"])
@@ -81,6 +87,19 @@ fn sipp_gives_up_asks_and_presses_by_info() {
     passes("presses_by_info.xml", &line, &["-m", "1"]);
     assert_eq!(line.held(1)[0].keys, "5");
     passes("hangs_up_at_once.xml", &line, &["-m", "10", "-r", "10"]);
+    line.empty();
+}
+
+#[test]
+fn sipp_calls_by_tcp() {
+    if is_missing() {
+        return println!("{MISSING}");
+    }
+    let address: SocketAddr = ([127, 0, 0, 1], super::free_tcp_port()).into();
+    let line = TestLine::open(&[("sip_tcp_listen", &address.to_string())]);
+    passes_at("speaks.xml", address, &["-m", "2", "-r", "1", "-t", "t1"]);
+    passes_at("holds.xml", address, &["-m", "1", "-t", "t1"]);
+    assert_eq!(line.held(3).len(), 3);
     line.empty();
 }
 
