@@ -130,12 +130,10 @@ pub(crate) fn main() -> ExitCode {
 /// A line that serves tells of each call; a command only of what went wrong.
 fn log_to_standard_error(command: &Command) {
     #[cfg(feature = "telephone")]
-    let (usual, json) = match command {
-        Command::Serve(args) => ("attendant=info", args.json),
-        _ => ("attendant=warn", false),
-    };
+    let serve = if let Command::Serve(args) = command { Some(args.json) } else { None };
     #[cfg(not(feature = "telephone"))]
-    let ((usual, json), _) = (("attendant=warn", false), command);
+    let (serve, _): (Option<bool>, _) = (None, command);
+    let usual = if serve.is_some() { "attendant=info" } else { "attendant=warn" };
     let mut filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     // The SIP stack logs whole messages, numbers and all.
@@ -143,12 +141,10 @@ fn log_to_standard_error(command: &Command) {
         filter = filter.add_directive(quiet);
     }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if json {
-        log.json().init();
-    } else if usual == "attendant=info" {
-        log.init();
-    } else {
-        log.without_time().init();
+    match serve {
+        Some(true) => log.json().init(),
+        Some(false) => log.init(),
+        None => log.without_time().init(),
     }
 }
 

@@ -154,7 +154,7 @@ fn a_change_is_taken_up_between_calls_and_a_mistake_keeps_the_old() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some((line, phone)) = open(folder.path()) else { return };
     let file = folder.path().join("intents/line.toml");
-    let mut change = |from: &str, to: &str| {
+    let change = |from: &str, to: &str| {
         let text = std::fs::read_to_string(&file).expect("there");
         assert!(text.contains(from), "{from}");
         std::fs::write(&file, text.replacen(from, to, 1)).expect("written");
