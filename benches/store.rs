@@ -139,8 +139,8 @@ async fn report(name: &str, address: &str, store: &Store) {
         let began = Instant::now();
         let figures = store.figures(until - days * 24, until).await.expect("it answers");
         let took = began.elapsed();
-        let found: i64 = figures.calls.iter().map(|c| c.calls).sum();
-        let rows = figures.calls.len();
+        let found: i64 = figures.hours.iter().map(|c| c.calls).sum();
+        let rows = figures.hours.len() + figures.kinds.len();
         println!(
             "{name:<11} figures of {what}: {found} calls in {rows} rows, {:.0} ms",
             took.as_secs_f64() * 1_000.0

@@ -165,16 +165,16 @@ async fn count(
     query.execute(connection).await.map(|_| ())
 }
 
-/// What one kind of call came to in one hour.
+/// What calls of one hour, or of one kind, came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallFigures {
-    /// Hours since 1970, UTC.
+    /// Hours since 1970, UTC; 0 for a kind.
     pub hour: i64,
-    /// The number dialled; empty where it is not known.
+    /// The number dialled; empty for an hour, and where it is not known.
     pub dnis: String,
-    /// The intent; empty where there was none.
+    /// The intent; empty for an hour, and where there was none.
     pub intent: String,
-    /// The stage in which they ended.
+    /// The stage in which they ended; empty for an hour.
     pub stage: String,
     /// How they came out.
     pub disposition: String,
@@ -194,13 +194,9 @@ pub struct CallFigures {
     pub rating_sum: i64,
 }
 
-/// What one kind of turn came to in one hour.
+/// What one kind of turn came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TurnFigures {
-    /// Hours since 1970, UTC.
-    pub hour: i64,
-    /// The number dialled.
-    pub dnis: String,
     /// The call's intent.
     pub intent: String,
     /// The stage in which the turn was.
@@ -211,11 +207,9 @@ pub struct TurnFigures {
     pub turns: i64,
 }
 
-/// What one kind of place in a queue came to in one hour.
+/// What one kind of place in a queue came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueFigures {
-    /// Hours since 1970, UTC.
-    pub hour: i64,
     /// The queue.
     pub queue: String,
     /// How the places were given up.
@@ -232,16 +226,52 @@ pub struct QueueFigures {
     pub handle_ms: i64,
 }
 
-/// Figures of some hours.
+/// Figures of some hours, added up in the database: what travels is a few rows an hour.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Calls.
-    pub calls: Vec<CallFigures>,
+    /// Calls by hour and how they came out.
+    pub hours: Vec<CallFigures>,
+    /// The same calls by number dialled, intent, stage and how they came out.
+    pub kinds: Vec<CallFigures>,
     /// Turns.
     pub turns: Vec<TurnFigures>,
     /// Places in queues.
     pub queues: Vec<QueueFigures>,
 }
+
+/// Sums of calls. PostgreSQL's sum of whole numbers is a decimal otherwise.
+macro_rules! sums_of_calls {
+    () => {
+        "CAST(sum(calls) AS BIGINT) AS calls, CAST(sum(duration_ms) AS BIGINT) AS duration_ms,
+         CAST(sum(handoffs) AS BIGINT) AS handoffs, CAST(sum(callbacks) AS BIGINT) AS callbacks,
+         CAST(sum(repeated) AS BIGINT) AS repeated, CAST(sum(ratings) AS BIGINT) AS ratings,
+         CAST(sum(rating_sum) AS BIGINT) AS rating_sum FROM call_figures WHERE hour >= $1 AND hour < $2 "
+    };
+}
+
+const HOURS: &str = concat!(
+    "SELECT hour, '' AS dnis, '' AS intent, '' AS stage, disposition, ",
+    sums_of_calls!(),
+    "GROUP BY hour, disposition ORDER BY hour, disposition"
+);
+
+const KINDS: &str = concat!(
+    "SELECT CAST(0 AS BIGINT) AS hour, dnis, intent, stage, disposition, ",
+    sums_of_calls!(),
+    "GROUP BY dnis, intent, stage, disposition ORDER BY dnis, intent, stage, disposition"
+);
+
+const TURNS: &str = "
+    SELECT intent, stage, decision, CAST(sum(turns) AS BIGINT) AS turns
+    FROM turn_figures WHERE hour >= $1 AND hour < $2
+    GROUP BY intent, stage, decision ORDER BY intent, stage, decision";
+
+const QUEUES: &str = "
+    SELECT queue, outcome, within, CAST(sum(entries) AS BIGINT) AS entries,
+           CAST(sum(waited_ms) AS BIGINT) AS waited_ms, CAST(sum(handled) AS BIGINT) AS handled,
+           CAST(sum(handle_ms) AS BIGINT) AS handle_ms
+    FROM queue_figures WHERE hour >= $1 AND hour < $2
+    GROUP BY queue, outcome, within ORDER BY queue, outcome, within";
 
 impl Store {
     /// The figures of the hours from `from` until before `until`, in hours since 1970 UTC.
@@ -253,13 +283,11 @@ impl Store {
         let rows = async |sql: &'static str| {
             sqlx::query(sql).bind(from).bind(until).fetch_all(&opened.readers).await.map_err(self.fail())
         };
-        let calls = rows("SELECT * FROM call_figures WHERE hour >= $1 AND hour < $2 ORDER BY hour").await?;
-        let turns = rows("SELECT * FROM turn_figures WHERE hour >= $1 AND hour < $2 ORDER BY hour").await?;
-        let queues = rows("SELECT * FROM queue_figures WHERE hour >= $1 AND hour < $2 ORDER BY hour").await?;
         Ok(Figures {
-            calls: calls.iter().map(call_figures).collect(),
-            turns: turns.iter().map(turn_figures).collect(),
-            queues: queues.iter().map(queue_figures).collect(),
+            hours: rows(HOURS).await?.iter().map(call_figures).collect(),
+            kinds: rows(KINDS).await?.iter().map(call_figures).collect(),
+            turns: rows(TURNS).await?.iter().map(turn_figures).collect(),
+            queues: rows(QUEUES).await?.iter().map(queue_figures).collect(),
         })
     }
 }
@@ -283,8 +311,6 @@ fn call_figures(row: &AnyRow) -> CallFigures {
 
 fn turn_figures(row: &AnyRow) -> TurnFigures {
     TurnFigures {
-        hour: number(row, "hour"),
-        dnis: text(row, "dnis"),
         intent: text(row, "intent"),
         stage: text(row, "stage"),
         decision: text(row, "decision"),
@@ -294,7 +320,6 @@ fn turn_figures(row: &AnyRow) -> TurnFigures {
 
 fn queue_figures(row: &AnyRow) -> QueueFigures {
     QueueFigures {
-        hour: number(row, "hour"),
         queue: text(row, "queue"),
         outcome: text(row, "outcome"),
         within: number(row, "within"),

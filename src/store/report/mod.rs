@@ -188,12 +188,19 @@ impl Report {
     pub fn of(figures: &Figures, plan: &DeskPlan, from: i64, until: i64) -> Report {
         let mut total = Calls::default();
         let mut by: BTreeMap<By, BTreeMap<String, Calls>> = BTreeMap::new();
-        for row in &figures.calls {
+        let mut add = |dimension: By, row: &CallFigures| {
+            let key = key(dimension, row, plan);
+            by.entry(dimension).or_default().entry(key).or_default().add(row);
+        };
+        for row in &figures.hours {
             total.add(row);
-            for dimension in By::ALL {
-                let key = key(dimension, row, plan);
-                by.entry(dimension).or_default().entry(key).or_default().add(row);
-            }
+            add(By::Day, row);
+            add(By::Hour, row);
+        }
+        for row in &figures.kinds {
+            add(By::Intent, row);
+            add(By::Stage, row);
+            add(By::Campaign, row);
         }
         let by = by.into_iter().map(|(dimension, keys)| {
             let mut keys: Vec<(String, Calls)> = keys.into_iter().map(|(k, c)| (k, c.finish())).collect();

@@ -29,10 +29,8 @@ fn report() -> Report {
         stage: "purpose".to_owned(),
         decision: decision.to_owned(),
         turns,
-        ..TurnFigures::default()
     };
     let waited = |outcome: &str, within, entries, handled| QueueFigures {
-        hour,
         queue: "all".to_owned(),
         outcome: outcome.to_owned(),
         within,
@@ -41,13 +39,15 @@ fn report() -> Report {
         handled,
         handle_ms: handled * 90_000,
     };
+    let all = vec![
+        calls(hour, "801", "billing", "resolved", 60),
+        calls(hour, "802", "billing", "transferred", 20),
+        calls(hour - 1, "900", "<b>", "abandoned", 15),
+        calls(hour, "", "", "unresolved", 5),
+    ];
     let figures = Figures {
-        calls: vec![
-            calls(hour, "801", "billing", "resolved", 60),
-            calls(hour, "802", "billing", "transferred", 20),
-            calls(hour - 1, "900", "<b>", "abandoned", 15),
-            calls(hour, "", "", "unresolved", 5),
-        ],
+        hours: all.clone(),
+        kinds: all,
         turns: vec![turn("accept", 80), turn("no_match", 15), turn("no_input", 5)],
         queues: vec![
             waited("answered", 10, 8, 0),

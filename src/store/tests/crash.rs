@@ -112,7 +112,7 @@ fn judge(rig: &Rig, said: &[String]) {
     // Each place is served, or was turned into a promise that was kept.
     assert_eq!(open.expect("they can be read"), []);
     let figures = rig.runtime.block_on(store.figures(0, i64::MAX)).expect("they can be read");
-    let counted: i64 = figures.calls.iter().map(|c| c.calls).sum();
+    let counted: i64 = figures.hours.iter().map(|c| c.calls).sum();
     assert_eq!(usize::try_from(counted).expect("few"), records.len(), "figures and records part");
     eprintln!(
         "{} promises, {} places, {} messages, {} records: none lost, none twice",

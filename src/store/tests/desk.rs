@@ -250,9 +250,11 @@ fn figures_are_those_of_the_records(rig: &Rig) {
             .expect("kept");
     }
     let figures = rig.runtime.block_on(store.figures(hour, hour + 1)).expect("it answers");
-    let [calls] = figures.calls.as_slice() else { panic!("{figures:?}") };
+    let [calls] = figures.kinds.as_slice() else { panic!("{figures:?}") };
     assert_eq!((calls.calls, calls.handoffs, calls.ratings, calls.rating_sum), (3, 3, 3, 12));
     assert_eq!((calls.duration_ms, calls.repeated, calls.stage.as_str()), (3 * 61_234, 1, "resolution"));
+    let [hours] = figures.hours.as_slice() else { panic!("{figures:?}") };
+    assert_eq!((hours.hour, hours.calls, hours.intent.as_str()), (hour, 3, ""));
     assert_eq!((figures.turns[0].turns, figures.turns[0].decision.as_str()), (3, "accept"));
     assert_eq!(
         rig.runtime.block_on(store.figures(hour + 1, hour + 9)).expect("it answers"),
@@ -292,7 +294,7 @@ fn what_is_old_is_forgotten_and_the_figures_stay(rig: &Rig) {
     assert_eq!(forget(), Forgotten::default(), "nothing else is old");
     assert_eq!(rig.records(&store), [record("new")]);
     let figures = rig.runtime.block_on(store.figures(0, i64::MAX)).expect("it answers");
-    assert_eq!(figures.calls.iter().map(|c| c.calls).sum::<i64>(), 2);
+    assert_eq!(figures.hours.iter().map(|c| c.calls).sum::<i64>(), 2);
 }
 
 fn one_customers_data_is_erased(rig: &Rig) {
