@@ -20,6 +20,13 @@ pub struct Key {
     pub help: &'static str,
 }
 
+impl Key {
+    /// Whether its value is nobody's to see: `config show` masks it.
+    pub fn is_secret(&self) -> bool {
+        ["_token", "_secret", "_password"].iter().any(|end| self.name.ends_with(end))
+    }
+}
+
 /// All settings.
 pub const KEYS: &[Key] = &[
     Key { name: "intents", default: "intents", help: "folder of the training and dialogue files" },
@@ -112,6 +119,24 @@ pub const KEYS: &[Key] = &[
         name: "session_expires_s",
         default: "1800",
         help: "seconds after which a session is refreshed at the latest (RFC 4028); 90 or more",
+    },
+    Key {
+        name: "streams_listen",
+        default: "none",
+        help: "address and port for the streams of Twilio, Vonage, jambonz and Asterisk, like 127.0.0.1:8080",
+    },
+    Key { name: "streams_public_url", default: "", help: "URL by which providers reach streams_listen" },
+    Key {
+        name: "streams_allow",
+        default: "127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, ::1, fd00::/8",
+        help: "networks that may open streams without a token or a signature",
+    },
+    Key { name: "streams_token", default: "", help: "what a stream's URL must carry as token=..." },
+    Key { name: "twilio_auth_token", default: "", help: "the account's token, which Twilio signs with" },
+    Key {
+        name: "audiosocket_listen",
+        default: "none",
+        help: "address and port for Asterisk's AudioSocket, like 127.0.0.1:9092",
     },
 ];
 

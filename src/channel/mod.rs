@@ -15,5 +15,8 @@ pub mod mic;
 #[cfg(feature = "telephone")]
 pub mod sip;
 
+#[cfg(feature = "telephone")]
+pub mod streams;
+
 #[cfg(feature = "host")]
 pub mod wav;

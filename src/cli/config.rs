@@ -54,7 +54,12 @@ pub(crate) fn run(config: &Config, args: &ConfigArgs) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// A value as it may be seen: a database's without its password.
+/// A value as it may be seen: a database's without its password, a secret as dots.
 fn shown(key: &str, value: &str) -> String {
-    if key == "database" { printable(value) } else { value.to_owned() }
+    let is_secret = KEYS.iter().any(|k| k.name == key && k.is_secret());
+    match key {
+        "database" => printable(value),
+        _ if is_secret && !value.is_empty() => "••••••••".to_owned(),
+        _ => value.to_owned(),
+    }
 }

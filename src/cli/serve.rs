@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use attendant::channel::gate::Gate;
 use attendant::channel::sip::SipServer;
+use attendant::channel::streams::StreamServer;
 use attendant::config::Config;
-use attendant::host::phone;
 use attendant::host::serve::{LineAnswerer, Serving};
+use attendant::host::{phone, streams};
 use clap::Args;
 
 use super::show;
 
-/// Answer telephones by SIP until told to stop (Ctrl-C or SIGTERM: no new calls, then the end of those that
+/// Answer telephones, by SIP and by providers' streams, until told to stop (Ctrl-C or SIGTERM: no new calls, then the end of those that
 /// go on; a second time: at once).
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Settings: sip_*, rtp_*, calls_*; see `attendant config show` and docs/telephony.md.\n\
+    after_help = "Settings: sip_*, rtp_*, calls_*, streams_*, audiosocket_listen; see `attendant config show` and docs/telephony.md.\n\
     Changes in intents/ take effect with the next call; a mistake keeps the old flow and is logged."
 )]
 pub(crate) struct ServeArgs {
@@ -29,9 +30,13 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     // All settings are judged before the models are waited for.
     let limits = phone::limits(config)?;
     let patience = phone::drain_patience(config)?;
-    let Some(sip) = phone::sip_settings(config)? else {
-        anyhow::bail!("nothing to listen on: set sip_listen to an address like 0.0.0.0:5060");
-    };
+    let (sip, stream) = (phone::sip_settings(config)?, streams::stream_settings(config)?);
+    if sip.is_none() && stream.is_none() {
+        anyhow::bail!(
+            "nothing to listen on: set sip_listen to an address like 0.0.0.0:5060, or streams_listen or \
+            audiosocket_listen"
+        );
+    }
     let agents = phone::Agents::from_settings(config)?;
     let line = Arc::new(show::open_line(config)?);
     let serving = Serving::new(Arc::new(LineAnswerer::new(line)), Gate::new(limits));
@@ -41,13 +46,26 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let server = SipServer::bind(sip, Arc::clone(serving.gate()), phone::taker(&serving, agents)).await?;
-        let address = server.address();
-        tracing::info!(%address, "SIP by UDP");
-        if !args.json {
-            anstream::println!("Listening for SIP on {address} (UDP). Ctrl-C stops the line.");
+        let mut running = Vec::new();
+        if let Some(sip) = sip {
+            let take = phone::taker(&serving, agents);
+            let server = SipServer::bind(sip, Arc::clone(serving.gate()), take).await?;
+            tell(args, "SIP (UDP)", server.address());
+            running.push(tokio::spawn(server.run()));
         }
-        let running = tokio::spawn(server.run());
+        if let Some(stream) = stream {
+            let take = streams::taker(&serving);
+            let server = StreamServer::bind(stream, Arc::clone(serving.gate()), take).await?;
+            let listeners =
+                [("streams (HTTP)", server.http_address()), ("AudioSocket", server.audiosocket_address())];
+            for (what, address) in listeners {
+                address.into_iter().for_each(|address| tell(args, what, address));
+            }
+            running.push(tokio::spawn(server.run()));
+        }
+        if !args.json {
+            anstream::println!("Ctrl-C stops the line.");
+        }
         asked_to_stop().await?;
         let drained = {
             let serving = Arc::clone(&serving);
@@ -62,10 +80,17 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
         }
         // The last BYEs are on their way.
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        running.abort();
+        running.iter().for_each(tokio::task::JoinHandle::abort);
         anyhow::Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell(args: &ServeArgs, what: &str, address: std::net::SocketAddr) {
+    tracing::info!(%address, what, "listening");
+    if !args.json {
+        anstream::println!("Listening for {what} on {address}.");
+    }
 }
 
 /// SIGINT or SIGTERM.

@@ -53,6 +53,9 @@ pub mod serve;
 
 pub mod session;
 
+#[cfg(feature = "telephone")]
+pub mod streams;
+
 #[cfg(feature = "host")]
 pub mod suggest;
 

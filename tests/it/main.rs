@@ -20,6 +20,9 @@ mod secret;
 mod sim;
 mod spoken;
 
+#[cfg(feature = "telephone")]
+mod streams;
+
 mod tidy;
 
 #[cfg(feature = "host")]

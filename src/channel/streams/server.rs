@@ -1,0 +1,306 @@
+//! Listens: webhooks and WebSockets on one port, AudioSocket on another.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, Query, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{any, get, post};
+use serde::Deserialize;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::door::log_refusal;
+use super::pump::carry;
+use super::socket::Socket;
+use super::{StreamSettings, Taker};
+use crate::channel::gate::{Gate, Permit};
+use crate::wire::stream::audiosocket::AudioSocket;
+use crate::wire::stream::chan_websocket::{self, ChanWebsocket};
+use crate::wire::stream::jambonz::{self, Jambonz};
+use crate::wire::stream::twilio::Twilio;
+use crate::wire::stream::vonage::Vonage;
+use crate::wire::stream::{Dialect, LONGEST_MESSAGE, webhook};
+
+/// Longest body of a webhook that is read, in bytes: providers send two thousand.
+const LONGEST_BODY: usize = 32_768;
+
+/// Why streams cannot be listened for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot listen for streams on {address}: {source}; is another program there, or is the port below 1024?"
+)]
+pub struct StreamError {
+    /// Where.
+    address: SocketAddr,
+    /// What the system said.
+    source: std::io::Error,
+}
+
+/// What all requests share.
+struct Shared {
+    settings: StreamSettings,
+    gate: Arc<Gate>,
+    take: Taker,
+}
+
+/// A line that listens for streams.
+pub struct StreamServer {
+    shared: Arc<Shared>,
+    http: Option<TcpListener>,
+    audiosocket: Option<TcpListener>,
+}
+
+/// What our URLs carry.
+#[derive(Default, Deserialize)]
+struct Carried {
+    token: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    uuid: Option<String>,
+}
+
+impl StreamServer {
+    /// Binds the ports; nothing is taken before [`StreamServer::run`].
+    ///
+    /// # Errors
+    /// A port cannot be had.
+    pub async fn bind(
+        settings: StreamSettings,
+        gate: Arc<Gate>,
+        take: Taker,
+    ) -> Result<StreamServer, StreamError> {
+        let (http, audiosocket) = (listen(settings.http).await?, listen(settings.audiosocket).await?);
+        Ok(StreamServer { shared: Arc::new(Shared { settings, gate, take }), http, audiosocket })
+    }
+
+    /// Where WebSockets and webhooks are listened for.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().and_then(|l| l.local_addr().ok())
+    }
+
+    /// Where AudioSocket is listened for.
+    pub fn audiosocket_address(&self) -> Option<SocketAddr> {
+        self.audiosocket.as_ref().and_then(|l| l.local_addr().ok())
+    }
+
+    /// Takes calls until it is dropped.
+    pub async fn run(self) {
+        let StreamServer { shared, http, audiosocket } = self;
+        let web = async {
+            let Some(listener) = http else { return std::future::pending().await };
+            let service = routes(Arc::clone(&shared)).into_make_service_with_connect_info::<SocketAddr>();
+            if let Err(error) = axum::serve(listener, service).await {
+                tracing::error!(%error, "streams are not listened for any more");
+            }
+        };
+        let plain = async {
+            let Some(listener) = audiosocket else { return std::future::pending().await };
+            accept(listener, &shared).await;
+        };
+        tokio::join!(web, plain);
+    }
+}
+
+async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StreamError> {
+    let Some(address) = address else { return Ok(None) };
+    TcpListener::bind(address).await.map(Some).map_err(|source| StreamError { address, source })
+}
+
+fn routes(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/twilio/answer", get(twilio_answer).post(twilio_answer))
+        .route("/twilio/stream", get(twilio_stream))
+        .route("/vonage/answer", get(vonage_answer).post(vonage_answer))
+        .route("/vonage/event", any(|| async { StatusCode::NO_CONTENT }))
+        .route("/vonage/stream", get(vonage_stream))
+        .route("/jambonz/answer", post(jambonz_answer))
+        .route("/jambonz/status", any(|| async { StatusCode::NO_CONTENT }))
+        .route("/jambonz/stream", get(jambonz_stream))
+        .route("/asterisk/stream", get(asterisk_stream))
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .with_state(shared)
+}
+
+/// AudioSocket's connections, one after another; each is carried by a task of its own.
+async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                let shared = Arc::clone(shared);
+                tokio::spawn(async move { shared.take_plain(socket, peer.ip()).await });
+            }
+            Err(error) => {
+                // No file descriptor is left, as a rule: calls that end give some back.
+                tracing::error!(%error, "a connection cannot be taken");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+impl Shared {
+    async fn take_plain(&self, socket: TcpStream, source: IpAddr) {
+        if !self.settings.allow.iter().any(|network| network.contains(source)) {
+            return log_refusal(source, "not in streams_allow");
+        }
+        let _ = socket.set_nodelay(true);
+        match self.gate.admit(source, Instant::now()) {
+            Ok(permit) => {
+                self.carry(Socket::Plain(socket), Box::<AudioSocket>::default(), source, permit).await;
+            }
+            Err(refused) => {
+                tracing::info!(%source, why = %refused, "a stream is turned away");
+                let hang_up = AudioSocket::default().hang_up();
+                let mut socket = Socket::Plain(socket);
+                if let Some(message) = hang_up {
+                    socket.send(message).await;
+                }
+                socket.close().await;
+            }
+        }
+    }
+
+    async fn carry(&self, socket: Socket, dialect: Box<dyn Dialect>, source: IpAddr, permit: Permit) {
+        if carry(socket, dialect, self.settings.silence_limit, permit, &self.take).await.is_err() {
+            log_refusal(source, "no call began");
+        }
+    }
+
+    /// Upgrades to a WebSocket, or says why not.
+    fn upgrade(
+        self: Arc<Self>,
+        socket: WebSocketUpgrade,
+        source: IpAddr,
+        dialect: Box<dyn Dialect>,
+    ) -> Response {
+        match self.gate.admit(source, Instant::now()) {
+            Ok(permit) => socket
+                .protocols([jambonz::SUBPROTOCOL, chan_websocket::SUBPROTOCOL])
+                .max_message_size(LONGEST_MESSAGE)
+                .max_frame_size(LONGEST_MESSAGE)
+                .on_upgrade(move |socket| async move {
+                    self.carry(Socket::Web(Box::new(socket)), dialect, source, permit).await;
+                }),
+            Err(refused) => {
+                tracing::info!(%source, why = %refused, "a stream is turned away");
+                (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")]).into_response()
+            }
+        }
+    }
+}
+
+fn forbidden(source: IpAddr, why: &str) -> Response {
+    log_refusal(source, why);
+    StatusCode::FORBIDDEN.into_response()
+}
+
+type SharedState = State<Arc<Shared>>;
+type Peer = ConnectInfo<SocketAddr>;
+
+fn twilio_signature(headers: &HeaderMap) -> &str {
+    headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The path and query as they were asked for.
+fn asked(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |path| path.as_str())
+}
+
+async fn twilio_answer(
+    State(shared): SharedState,
+    ConnectInfo(peer): Peer,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Response {
+    // A GET has its fields in the URL, which is signed as a whole.
+    let signed = if method == Method::POST { form.as_slice() } else { &[] };
+    if !shared.settings.lets_twilio_in(peer.ip(), asked(&uri), signed, twilio_signature(&headers)) {
+        return forbidden(peer.ip(), "no signature of Twilio's");
+    }
+    let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
+    let answer = webhook::twiml(&shared.settings.stream_url("/twilio/stream"), field("From"), field("To"));
+    ([(header::CONTENT_TYPE, "text/xml")], answer).into_response()
+}
+
+async fn twilio_stream(
+    State(shared): SharedState,
+    ConnectInfo(peer): Peer,
+    uri: Uri,
+    headers: HeaderMap,
+    socket: WebSocketUpgrade,
+) -> Response {
+    if !shared.settings.lets_twilio_in(peer.ip(), asked(&uri), &[], twilio_signature(&headers)) {
+        return forbidden(peer.ip(), "no signature of Twilio's");
+    }
+    shared.upgrade(socket, peer.ip(), Box::<Twilio>::default())
+}
+
+async fn vonage_answer(
+    State(shared): SharedState,
+    ConnectInfo(peer): Peer,
+    Query(carried): Query<Carried>,
+    body: axum::body::Bytes,
+) -> Response {
+    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
+        return forbidden(peer.ip(), "no token, and not in streams_allow");
+    }
+    // Vonage asks by GET with a query, or by POST with JSON.
+    let told = if body.is_empty() { carried } else { serde_json::from_slice(&body).unwrap_or_default() };
+    let text = |field: Option<String>| field.unwrap_or_default();
+    let url = shared.settings.stream_url("/vonage/stream");
+    Json(webhook::ncco(&url, &text(told.uuid), &text(told.from), &text(told.to))).into_response()
+}
+
+async fn vonage_stream(
+    State(shared): SharedState,
+    ConnectInfo(peer): Peer,
+    Query(carried): Query<Carried>,
+    socket: WebSocketUpgrade,
+) -> Response {
+    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
+        return forbidden(peer.ip(), "no token, and not in streams_allow");
+    }
+    shared.upgrade(socket, peer.ip(), Box::<Vonage>::default())
+}
+
+async fn jambonz_answer(
+    State(shared): SharedState,
+    ConnectInfo(peer): Peer,
+    Query(carried): Query<Carried>,
+) -> Response {
+    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
+        return forbidden(peer.ip(), "no token, and not in streams_allow");
+    }
+    Json(webhook::listen(&shared.settings.stream_url("/jambonz/stream"))).into_response()
+}
+
+async fn jambonz_stream(
+    State(shared): SharedState,
+    ConnectInfo(peer): Peer,
+    Query(carried): Query<Carried>,
+    socket: WebSocketUpgrade,
+) -> Response {
+    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
+        return forbidden(peer.ip(), "no token, and not in streams_allow");
+    }
+    shared.upgrade(socket, peer.ip(), Box::<Jambonz>::default())
+}
+
+async fn asterisk_stream(
+    State(shared): SharedState,
+    ConnectInfo(peer): Peer,
+    Query(carried): Query<Carried>,
+    socket: WebSocketUpgrade,
+) -> Response {
+    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
+        return forbidden(peer.ip(), "no token, and not in streams_allow");
+    }
+    let dialect = ChanWebsocket::of(carried.from.as_deref(), carried.to.as_deref());
+    shared.upgrade(socket, peer.ip(), Box::new(dialect))
+}
