@@ -17,10 +17,10 @@ HOURS ?= 8
 .DEFAULT_GOAL := help
 # Cargo does its own work in parallel.
 .NOTPARALLEL:
-.PHONY: help demo test build models core store crash sim engines audio test-audio bench starter fmt fmt-check lint deny clean
+.PHONY: help demo test build models core store crash sim engines audio test-audio test-asterisk bench starter fmt fmt-check lint deny clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMPS)/demo models ## ring the line with three recorded callers, and watch and hear it answer
 	$(BIN) demo
@@ -70,6 +70,11 @@ audio: models
 
 test-audio: $(STAMPS)/test models ## the whole audio suite: the README's figures
 	$(BIN) test audio
+
+test-asterisk: $(STAMPS)/asterisk ## dialogues through Asterisk 22, which is put into a folder of its own (as root)
+	scripts/asterisk.sh $(CARGO_TARGET_DIR)/asterisk
+	ATTENDANT_ASTERISK=$(CARGO_TARGET_DIR)/asterisk $(CARGO) test --locked --no-default-features \
+		--features telephone --test it asterisk -- --nocapture
 
 bench: $(STAMPS)/test models ## time voice activity, recognition, classification, prompts
 	$(CARGO) bench --locked

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the system packages that are missing, and nothing else: `scripts/setup.sh demo|test|starter`.
+# Installs the system packages that are missing, and nothing else: `scripts/setup.sh demo|test|starter|asterisk`.
 # Debian and Ubuntu by apt, with sudo where the user is not root; elsewhere it says what is missing.
 set -euo pipefail
 
@@ -16,8 +16,9 @@ case "$purpose" in
   demo) packages=("${build[@]}" "${run[@]}") ;;
   test) packages=("${build[@]}" "${run[@]}" "${check[@]}" "${phone[@]}") ;;
   starter) packages=("${build[@]}" "${run[@]}" "${check[@]}" "${train[@]}") ;;
+  asterisk) packages=("${build[@]}" debootstrap) ;;
   *)
-    echo "usage: scripts/setup.sh demo|test|starter" >&2
+    echo "usage: scripts/setup.sh demo|test|starter|asterisk" >&2
     exit 2
     ;;
 esac

@@ -3,6 +3,8 @@
 //! The line's ear and voice are stand-ins, so that these tests need no models; the sound, the voice activity, the keys
 //! and the dialogue are real.
 
+mod asterisk;
+
 mod door;
 
 mod emulator;
