@@ -10,10 +10,11 @@ use attendant::call::{Disposition, HangupCause};
 use super::{TestLine, recorded};
 
 /// The root of an installed Asterisk, started by `chroot`.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn root() -> Option<PathBuf> {
     let root = std::env::var_os("ATTENDANT_ASTERISK").map(PathBuf::from).filter(|root| root.is_dir());
     if root.is_none() {
-        println!("skipped: no Asterisk; `make test-asterisk` sets one up");
+        eprintln!("skipped: no Asterisk; `make test-asterisk` sets one up");
     }
     root
 }
