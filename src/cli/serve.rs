@@ -13,11 +13,12 @@ use clap::Args;
 
 use super::show;
 
-/// Answer telephones, by SIP and by providers' streams, until told to stop (Ctrl-C or SIGTERM: no new calls, then the end of those that
-/// go on; a second time: at once).
+/// Answer telephones, by SIP and by providers' streams, until told to stop (Ctrl-C or SIGTERM: no new calls,
+/// then the end of those that go on; a second time: at once).
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Settings: sip_*, rtp_*, calls_*, streams_*, audiosocket_listen; see `attendant config show` and docs/telephony.md.\n\
+    after_help = "Settings: sip_*, rtp_*, calls_*, streams_*, audiosocket_listen; see `attendant config show` and\n\
+    docs/telephony.md.\n\
     Changes in intents/ take effect with the next call; a mistake keeps the old flow and is logged."
 )]
 pub(crate) struct ServeArgs {
