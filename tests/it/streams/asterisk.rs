@@ -52,7 +52,7 @@ struct Asterisk {
 }
 
 impl Asterisk {
-    fn start(root: &Path, line: &TestLine) -> Asterisk {
+    fn start(root: &Path, line: &TestLine, control: &str) -> Asterisk {
         let etc = root.join("etc/attendant");
         std::fs::create_dir_all(&etc).expect("a folder in Asterisk's root");
         for name in ["01", "03"] {
@@ -71,6 +71,7 @@ impl Asterisk {
                 line.http
             ),
         );
+        write("chan_websocket.conf", format!("[global]\ncontrol_message_format = {control}\n"));
         for empty in ["logger.conf", "ccss.conf", "cel.conf", "cdr.conf", "http.conf", "features.conf"] {
             write(empty, String::new());
         }
@@ -134,9 +135,14 @@ fn dial_plan(line: &TestLine) -> String {
 #[test]
 fn a_dialogue_through_asterisk_itself() {
     let Some(root) = root() else { return };
-    for (way, caller) in [("audiosocket", None), ("websocket", Some("5550199")), ("ulaw", Some("5550199"))] {
+    for (way, control, caller) in [
+        ("audiosocket", "plain-text", None),
+        ("websocket", "plain-text", Some("5550199")),
+        ("websocket", "json", Some("5550199")),
+        ("ulaw", "json", Some("5550199")),
+    ] {
         let line = TestLine::open(&[]);
-        let asterisk = Asterisk::start(&root, &line);
+        let asterisk = Asterisk::start(&root, &line, control);
         asterisk.tell(&format!("channel originate Local/run@caller/n extension {way}@line"));
         let (ani, record) = line.record();
         let keys: Vec<&str> =
