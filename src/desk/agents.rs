@@ -114,6 +114,7 @@ pub(super) struct Seat {
 pub(super) struct Writing {
     pub(super) call: CallId,
     pub(super) queue: QueueId,
+    pub(super) ring: Duration,
     pub(super) talk: Duration,
     pub(super) since: Timestamp,
 }

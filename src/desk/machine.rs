@@ -35,6 +35,7 @@ pub struct Desk {
 struct Talk {
     agent: AgentId,
     queue: QueueId,
+    ring: Duration,
     since: Timestamp,
 }
 
@@ -328,8 +329,10 @@ impl Desk {
         let Some(ringing) = self.line.get(call).and_then(|entry| entry.ringing) else { return };
         let Some(entry) = self.line.remove(call) else { return };
         let agent = ringing.agent;
-        self.seats[agent.0].state = AgentState::Talking { call: call.clone(), since: now };
-        self.talks.insert(call.clone(), Talk { agent, queue: entry.queue, since: now });
+        let seat = &mut self.seats[agent.0];
+        seat.state = AgentState::Talking { call: call.clone(), since: now };
+        let ring = seat.rung.map_or(Duration::ZERO, |rung| between(rung, now));
+        self.talks.insert(call.clone(), Talk { agent, queue: entry.queue, ring, since: now });
         let call_back = entry.caller.call_back;
         self.actions.push_back(Action::Connect { call: call.clone(), agent, call_back });
         self.record_left(now, &entry, Outcome::Answered, Some(agent));
@@ -374,10 +377,10 @@ impl Desk {
     }
 
     fn end(&mut self, now: Timestamp, call: &CallId) {
-        let Some(Talk { agent, queue, since }) = self.talks.remove(call) else { return };
+        let Some(Talk { agent, queue, ring, since }) = self.talks.remove(call) else { return };
         let talk = between(since, now);
         let seat = &mut self.seats[agent.0];
-        seat.writing = Some(Writing { call: call.clone(), queue, talk, since: now });
+        seat.writing = Some(Writing { call: call.clone(), queue, ring, talk, since: now });
         let wrap_up = self.plan.queues[queue.0].spec.wrap_up_seconds;
         seat.state = AgentState::WrapUp { until: later(now, seconds(wrap_up)) };
         if wrap_up == 0 {
@@ -387,10 +390,11 @@ impl Desk {
 
     fn finish_writing(&mut self, now: Timestamp, agent: AgentId) {
         let seat = &mut self.seats[agent.0];
-        if let Some(Writing { call, queue, talk, since }) = seat.writing.take() {
+        if let Some(Writing { call, queue, ring, talk, since }) = seat.writing.take() {
             let wrap_up = between(since, now);
             seat.busy += talk + wrap_up;
-            self.times[queue.0].add(talk + wrap_up);
+            // To those who wait, a telephone that rings is an agent who is not free.
+            self.times[queue.0].add(ring, talk + wrap_up);
             self.actions.push_back(Action::Handled { call, agent, queue, talk, wrap_up });
         }
         self.settle(now, agent);
@@ -497,15 +501,41 @@ impl Desk {
     /// The place in the queue, and the wait that goes with it. Callers of other queues who wait for the same
     /// agents are ahead too, although they are not in the same queue.
     fn outlook(&self, entry: &Waiting) -> (usize, Option<super::Estimate>) {
-        let mine: Vec<AgentId> = self.staffed(entry).map(|(agent, _)| agent).collect();
+        let mine = self.serving(entry);
         let before = || self.line.iter().take_while(|other| other.caller.call != entry.caller.call);
         let position = 1 + before().filter(|other| other.queue == entry.queue).count();
         let competes = |other: &&Waiting| {
             other.ringing.is_none()
-                && (other.queue == entry.queue || self.staffed(other).any(|(agent, _)| mine.contains(&agent)))
+                && (other.queue == entry.queue
+                    || self.serving(other).iter().any(|agent| mine.contains(agent)))
         };
         let ahead = before().filter(competes).count();
-        (position, self.times[entry.queue.0].estimate(ahead, mine.len()))
+        (position, self.times[entry.queue.0].estimate(ahead, self.share_of(&mine, entry)))
+    }
+
+    /// Agents who are there and may take the caller as things stand; after the overflow they may be more.
+    fn serving(&self, entry: &Waiting) -> Vec<AgentId> {
+        let need = self.need(entry);
+        let all = self.plan.agents.iter().zip(&self.seats).enumerate();
+        let fit = all.filter(|(_, (agent, seat))| seat.state.is_staffed() && need.refuses(agent).is_none());
+        fit.map(|(n, _)| AgentId(n)).collect()
+    }
+
+    /// How many agents a queue has, each counted by the share that is left where other queues want them too.
+    fn share_of(&self, agents: &[AgentId], entry: &Waiting) -> f64 {
+        let language = entry.caller.language.as_deref().unwrap_or(&self.plan.language);
+        let is_busy = |queue: &QueueId| *queue == entry.queue || self.times[queue.0].is_measured();
+        let queues: Vec<QueueId> = (0..self.plan.queues.len()).map(QueueId).filter(is_busy).collect();
+        let wanted_by = |agent: &AgentId| {
+            let declared = &self.plan.agents[agent.0];
+            let serves = |queue: &&QueueId| {
+                let need =
+                    Need { plan: &self.plan, queue: **queue, language, overflowed: false, escalated: false };
+                **queue == entry.queue || need.refuses(declared).is_none()
+            };
+            queues.iter().filter(serves).count()
+        };
+        agents.iter().map(|agent| 1.0 / wanted_by(agent).max(1) as f64).sum()
     }
 
     /// When something happens to one who waits without an event.

@@ -96,6 +96,25 @@ fn callbacks_and_agents_who_do_not_answer_lose_nobody() {
     assert_eq!(total.answered + total.abandoned + total.callbacks + total.turned_away, total.offered);
 }
 
+/// The files that the documentation names, as they are shipped.
+#[test]
+fn the_shipped_day_and_desk_play() {
+    let desk = include_str!("../../../intents/desk.toml");
+    let plan = DeskPlan::parse("intents/desk.toml", desk).expect("the shipped desk");
+    let day = day(include_str!("../../../examples/day.toml"));
+    let report = simulate(&plan, &day).expect("it plays");
+    let total = &report.total;
+    assert!((9_000..11_500).contains(&total.offered), "{total:?}");
+    assert_eq!(total.answered + total.abandoned + total.callbacks + total.turned_away, total.offered);
+    assert!(total.service_level > 0.5, "{total:?}");
+    let kept = report.told_true.expect("some were told");
+    assert!(kept >= 0.85, "{kept} of {}", report.told);
+    assert!(
+        report.queues.iter().any(|queue| queue.name == "technical" && queue.answered > 1_000),
+        "{report:?}"
+    );
+}
+
 #[test]
 fn mistakes_have_their_line() {
     let wrong = |text: &str| DaySpec::parse("day.toml", text).expect_err(text).to_string();
