@@ -1,7 +1,7 @@
 """What the line does to a voice, applied afresh to every utterance that is trained on.
 
 Speed and formants (by resampling), rooms, noises, the telephone's band and G.711, other codecs,
-clipping, lost packets, level, silence before and after or none. All filtering of an utterance is one pass by FFT: long
+clipping, lost packets, level, silence before and after or none, background that is cut off with the voice. All filtering of an utterance is one pass by FFT: long
 convolutions in the time domain would cost more than the network.
 
 Also what must be heard as nothing (nothing.py).
@@ -107,25 +107,31 @@ class Line(Nothing):
         return np.interp(np.linspace(0, len(a) - 1, n), np.arange(len(a)), a).astype(np.float32)
 
     def __call__(self, samples, babble=None, human=False):
-        """A person's voice is stretched further than a synthesiser's: there are fewer of them."""
+        """A person's voice is stretched and cut more than a synthesiser's: there are fewer of them."""
         r, hard = self.r, self.strength
         a = samples.astype(np.float32) / 32768
         if r.random() < 0.8:
-            most = 0.19 if human else 0.13
+            most = 0.25 if human else 0.13
             a = self.speed(a, 1 + r.uniform(-most, most) * hard)
-        if r.random() < 0.04 * hard:
+        if r.random() < (0.12 if human else 0.04) * hard and len(a) > 4000:
             a = a[r.randint(0, 800):len(a) - r.randint(0, 800)]
         # A turn is cut by the line's voice detector, sometimes right at the word.
         tight = r.random() < (0.25 if len(a) < 1.2 * RATE else 0.1) * hard
         before, after = ((0, 0.04), (0, 0.05)) if tight else ((0.05, 0.35), (0.1, 0.45))
-        a = np.concatenate([np.zeros(int(RATE * r.uniform(*before)), np.float32), a,
-                            np.zeros(int(RATE * r.uniform(*after)), np.float32)])
+        start, end = int(RATE * r.uniform(*before)), int(RATE * r.uniform(*after))
+        a = np.concatenate([np.zeros(start, np.float32), a, np.zeros(end, np.float32)])
         loud = np.sqrt((a ** 2).mean()) + 1e-6
         snr = r.uniform(0, 40) if r.random() < 0.55 * hard else r.uniform(30, 60)
         if snr < 14 and r.random() < 0.5:
             snr += 12
-        return self.send(a, lambda n: self.noise(n, babble) * loud * 10 ** (-snr / 20),
-                         reverb=r.random() < 0.3 * hard)
+        out = self.send(a, lambda n: self.noise(n, babble) * loud * 10 ** (-snr / 20),
+                        reverb=r.random() < 0.3 * hard)
+        if r.random() < 0.15 * hard:
+            # Telephones send nothing while nobody speaks: the background begins and ends with the word.
+            hangs = r.randint(0, 1600)
+            out[: max(0, start - hangs)] = 0
+            out[len(out) - max(0, end - hangs):] = 0
+        return out
 
     def send(self, a, noise=None, reverb=False, kind=None):
         """Room, noise, band, codec and level."""

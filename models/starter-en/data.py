@@ -22,7 +22,8 @@ FRAME = 320  # samples an encoder position
 # drawn again. Numbers and answers are what callers say most and what a likelier word must not replace;
 # espeak-ng is the easiest to learn; "go" is what "no" is mistaken for.
 KEEP = {"words": 0.35, "shuffled": 0.4, "read": 0.7, "name": 0.7, "address": 0.6, "letters": 0.7, "travel": 0.6,
-        "people_sentence": 0.3, "espeak": 0.75, "go": 0.3, "stop": 0.4, "yup": 0.2, "yep": 0.2}
+        "people_sentence": 0.3, "people_joined": 0.6, "accent_digits": 0.7, "accent_word": 0.5, "espeak": 0.75,
+        "go": 0.3, "stop": 0.4, "yup": 0.2, "yep": 0.2}
 
 
 def kept(category, voice, text):
@@ -109,19 +110,20 @@ class Source:
         self.r.shuffle(batches)
         return batches
 
-    def babble(self):
-        return self.corpus.samples(self.r.choice(self.corpus.items))
+    def voice(self):
+        """An utterance for a crowd, or to be made unintelligible: a person's, where there are any, or a synthesiser's."""
+        store = self.people if self.people.items and self.r.random() < 0.5 else self.corpus
+        return store.samples(self.r.choice(store.items))
 
     def make(self, batch):
         audio, said = [], []
         for item in batch:
             if item is None:
-                long_ones = [self.r.choice(self.corpus.items) for _ in range(8)]
-                other = max(long_ones, key=lambda i: len(i[5].split()))
-                audio.append(self.line.nothing(self.corpus.samples(other), self.babble))
+                other = max((self.voice() for _ in range(5)), key=len)
+                audio.append(self.line.nothing(other, self.voice))
                 said.append("")
             else:
-                audio.append(self.line(self.corpus.samples(item), self.babble, item[4].startswith("people")))
+                audio.append(self.line(self.corpus.samples(item), self.voice, item[4].startswith("people")))
                 said.append(item[5])
         return pad(audio, extra=self.r.choice([0, 0, 0, self.r.randint(0, RATE)])), said
 

@@ -19,6 +19,8 @@ SETS = ("trained", "unseen", "people")
 # What the demo line's flows ask for. The rest (names, letters, random words) shows what is still to learn.
 LINE = ("yes no idk agent control digit string number order_status new_order return billing technical "
         "extra").split()
+# What people say in the sets of people that a line asks for; their sentences lie outside the vocabulary.
+ANSWERS = ("people_digit", "people_digits", "people_yesno")
 
 
 def word_errors(heard, said):
@@ -80,6 +82,7 @@ def measure(net, tokens, held):
             e, w = word_errors(h, text)
             speaker = "people" if name == "people" else voice.split("+")[0]
             keys = ["all", category, speaker] + (["line", "line " + speaker] if category in LINE else [])
+            keys += ["answers"] if category in ANSWERS else []
             for key in keys:
                 t = tally.setdefault(key, [0, 0, 0, 0])
                 t[0] += e
@@ -90,6 +93,12 @@ def measure(net, tokens, held):
         examples += [(name, t, h) for (_, _, t, _), h in list(zip(rows, heard))[:4]]
     net.train()
     return report, examples
+
+
+def score(report):
+    """What the best model is chosen by: mean word error of the sets of voices, and of people's numbers and answers."""
+    asked = {name: tally.get("answers", tally["all"]) for name, tally in report.items() if name != "nothing"}
+    return float(np.mean([error for error, *_ in asked.values()]))
 
 
 def show(report):

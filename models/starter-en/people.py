@@ -142,14 +142,14 @@ def build(speech, work, seed=5, joined=9000):
     rich = [v for v in by_speaker.values() if len({t for _, t in v}) >= 4]
     digits = [w for w in by_text if w in texts.DIGITS]
     for _ in range(joined):
-        count = r.choices([1, 2, 3, 4, 5, 6, 7], [6, 2, 3, 4, 3, 5, 1])[0]
+        count = r.choices([1, 2, 3, 4, 5, 6, 7], [9, 2, 3, 4, 3, 5, 1])[0]
         if rich and r.random() < 0.5:
             chosen = r.choices(r.choice(rich), k=count)
         else:
             pool = digits if r.random() < 0.85 else ["yes", "no", *digits]
             chosen = [(r.choice(by_text[t]), t) for t in r.choices(pool, k=count)]
         parts = []
-        pace = r.uniform(0.75, 1.35)
+        pace = r.uniform(0.65, 1.45)
         for a, _ in chosen:
             # Words of their own loudness and pace, as nobody speaks twice alike.
             a = tempo(a, pace * r.uniform(0.9, 1.1)) if r.random() < 0.7 else a

@@ -4,8 +4,9 @@
     python run.py --hours 1 --workers 12    an hour of a GPU with sixteen cores
     python run.py --scratch                 from random weights
 
-Training goes on from the model that is there (--init), for which the rate is gentler. Started again after an interruption it goes on from where it was. Everything but the model's file
-lies in the work folder.
+Training goes on from the model that is there (--init), for which the rate is gentler, and its mean with what
+came of it is taken where that is better. Started again after an interruption it goes on from where it was.
+Everything but the model's file lies in the work folder.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+# train.py's exit code where it was asked to stop (EX_TEMPFAIL of sysexits.h).
+STOPPED = 75
 
 
 def step(script, *arguments):
@@ -46,12 +49,14 @@ def main():
         first_weights = os.path.join(a.work, "init.bin")
         if not os.path.exists(first_weights):
             shutil.copyfile(a.init, first_weights)
-        more = ["--init", first_weights, "--rate", "1.2e-3", "--people", "0.2", "--mask-after", "40000", *more]
+        more = ["--init", first_weights, "--rate", "7e-4", "--people", "0.4", *more]
     for name in ("validation", "test"):
         if not os.path.exists(os.path.join(a.work, name, "unseen.tsv")):
             step("synth.py", *work, "--held-out", name)
     if not os.path.exists(os.path.join(a.work, "validation", "people.tsv")):
         step("people.py", *work, "--speech", a.speech)
+    if not os.path.exists(os.path.join(a.work, "people", "accents.tsv")):
+        step("accents.py", *work)
     makers = [subprocess.Popen(
         [sys.executable, os.path.join(HERE, "synth.py"), *work, "--seed", str(a.seed), "--chunks",
          str(a.chunks), "--part", f"{k}/{a.workers}"], preexec_fn=lambda: os.nice(10))
@@ -68,14 +73,21 @@ def main():
             time.sleep(1)
         trainer = subprocess.Popen([sys.executable, os.path.join(HERE, "train.py"), *work, "--speech", a.speech,
                                     "--hours", str(a.hours), "--seed", str(a.seed), *more])
-        if trainer.wait() != 0:
+        code = trainer.wait()
+        if code == STOPPED:
+            print("stopped; the same command goes on from here", flush=True)
+            raise SystemExit(STOPPED)
+        if code != 0:
             raise SystemExit("training failed; its error stands above")
     finally:
         for maker in makers:
             maker.terminate()
-    if os.path.exists(os.path.join(a.work, "best.pt")):
-        step("export.py", *work, "--out", a.out)
-        step("evaluate.py", *work, "--set", "test")
+    chosen = os.path.join(a.work, "best.pt")
+    if not a.scratch:
+        step("blend.py", *work)
+        chosen = os.path.join(a.work, "blend.pt")
+    step("export.py", *work, "--checkpoint", chosen, "--out", a.out)
+    step("evaluate.py", *work, "--checkpoint", chosen, "--set", "test")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ from tokens import EOT, Tokens, encode, ranks
 
 # CTC runs on letters: it ties the encoder to the sound, whatever the words.
 CHARACTERS = " abcdefghijklmnopqrstuvwxyz'"
+LETTERS = len(CHARACTERS)
+# Exit code where it was asked to stop before the time was up (EX_TEMPFAIL of sysexits.h).
+STOPPED = 75
 
 
 def tokens_for(sentences):
@@ -79,7 +82,7 @@ def curriculum(step, warm):
     for until, words in ((warm, 2), (warm * 1.6, 3), (warm * 2.4, 5)):
         if step < until:
             return words, 0.03
-    return 99, 0.08
+    return 99, 0.1
 
 
 def rate(step, spent, peak):
@@ -90,7 +93,7 @@ def rate(step, spent, peak):
 
 def formants(count, r):
     """A factor for each utterance's formants; a part keeps its own."""
-    return [1.0 if r.random() < 0.25 else round(float(r.uniform(0.82, 1.2)) / 0.02) * 0.02 for _ in range(count)]
+    return [1.0 if r.random() < 0.25 else round(float(r.uniform(0.78, 1.26)) / 0.02) * 0.02 for _ in range(count)]
 
 
 def mask(mel, r):
@@ -130,7 +133,7 @@ def losses(net, mel, said, tokens, bias, r, device, apart=False):
     # By the letter over the whole batch: an utterance without any would otherwise outweigh the rest.
     ctc = F.ctc_loss(log, torch.tensor([c for row in letters for c in row]),
                      torch.full((len(said),), memory.shape[1]), torch.tensor([len(row) for row in letters]),
-                     blank=len(CHARACTERS), zero_infinity=True, reduction="sum") / max(1, sum(map(len, said)))
+                     blank=LETTERS, zero_infinity=True, reduction="sum") / max(1, sum(map(len, said)))
     return attention, ctc
 
 
@@ -185,11 +188,11 @@ def main():
             raise SystemExit(f"{last} lacks {len(new)} tokens of the text as it is now. Export it, and start in a new "
                              "work folder with --init and the exported file.")
     elif a.init:
-        net, tokens = continued(a.init, wanted.used, len(CHARACTERS))
+        net, tokens = continued(a.init, wanted.used, LETTERS)
     else:
         tokens = wanted
         net = Ear(tokens=tokens.rows, width=a.width, heads=a.width // 64, encoder_layers=a.encoder_layers,
-                  decoder_layers=a.decoder_layers, letters=len(CHARACTERS))
+                  decoder_layers=a.decoder_layers, letters=LETTERS)
     shape, net = net.shape, net.to(device)
     average = copy.deepcopy(net)
     opts = optimisers(net, a.rate, not a.adam)
@@ -233,7 +236,7 @@ def main():
         if asked_to_stop:
             keep(last)
             log(f"stopped at step {step}; started again, it goes on from here")
-            return
+            raise SystemExit(STOPPED)
         t = time.time()
         got = batches.get()
         while got is not None and got[2] > stage[0]:
@@ -269,7 +272,7 @@ def main():
             since, waiting, sums = (time.time(), utterances), 0.0, [0.0, 0.0, 0]
         if time.time() - checked > a.minutes * 60:
             report, examples = evaluate.measure(average, tokens, held)
-            score = np.mean([report[k]["all"][0] for k in report if k != "nothing"])
+            score = evaluate.score(report)
             log(f"== step {step}: word error {score:.3f}\n" + evaluate.show(report))
             for name, text, heard in examples:
                 log(f"     {name}: {text} -> {heard}")
@@ -279,7 +282,7 @@ def main():
                 keep(os.path.join(a.work, "best.pt"))
             checked = time.time()
     report, _ = evaluate.measure(average, tokens, held)
-    score = np.mean([report[k]["all"][0] for k in report if k != "nothing"])
+    score = evaluate.score(report)
     log(f"== end, step {step}: word error {score:.3f}\n" + evaluate.show(report))
     better, best = score < best, min(best, score)
     keep(last)
