@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use attendant::audio::Law;
+use attendant::call::Expect;
 use attendant::config::Config;
 use attendant::host::clips::{self, Clip};
-use attendant::host::hearing::{self, ClipReport, Conditions, Figures, HearingReport, Invented, Wordless};
+use attendant::host::hearing::{self, ClipReport, Conditions, Figures, HearingReport};
 use attendant::host::line::speech_model_file;
+use attendant::host::wordless::{self, Invented, Invention, Wordless};
 use attendant::speech::asr::{Bias, Guards, Settings, WhisperModel, WhisperRecognizer};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -58,7 +60,7 @@ pub(crate) struct SpeechArgs {
     #[arg(long, value_name = "NATS", requires = "constrained")]
     bias: Option<f32>,
     /// Believe whatever the recogniser hears, as if there were no guards
-    #[arg(long, conflicts_with = "non_speech")]
+    #[arg(long)]
     no_guards: bool,
     /// Instead: words invented in an hour of noise, music and silence, with and without the guards
     #[arg(long)]
@@ -69,7 +71,7 @@ pub(crate) struct SpeechArgs {
     /// Share of recordings that must be heard right, or with --non-speech most words an hour; else the exit code is 1
     #[arg(long, value_name = "BAR")]
     bar: Option<f64>,
-    /// Print each recording that was heard wrong, with the hypotheses
+    /// Print each recording that was heard wrong, or each sound taken for words, with the hypotheses
     #[arg(long)]
     explain: bool,
     /// Print one JSON object
@@ -97,14 +99,20 @@ impl LineName {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct InventedReport {
-    /// As on a call: voice activity, end-pointing, and the recogniser's guards.
+    /// As on a call, nothing in particular asked: voice activity, end-pointing, and the recogniser's guards.
     guarded: Invented,
+    /// The same after a question for a number.
+    after_number: Invented,
+    /// The same after a yes-or-no question.
+    after_yes_no: Invented,
     /// All of the sound to a recogniser that believes everything.
     unguarded: Invented,
     /// The guarded figures by recording.
     by_recording: BTreeMap<String, Invented>,
+    /// Each turn that came to words, with its recording.
+    inventions: Vec<(String, Invention)>,
 }
 
 pub(crate) fn run(config: &Config, args: &SpeechArgs) -> anyhow::Result<ExitCode> {
@@ -248,33 +256,52 @@ fn explain(clip: &ClipReport) {
 fn run_wordless(config: &Config, args: &SpeechArgs, chosen: &[Clip]) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(args.minutes > 0.0, "--minutes: expected more than 0");
     let everything = Settings { guards: Guards::NONE, ..Settings::default() };
-    let (guarded, unguarded) = (open(config, args, Settings::default())?, open(config, args, everything)?);
+    let (guarded, unguarded) = (open(config, args, settings(args)?)?, open(config, args, everything)?);
     let recordings = chosen.iter().map(Clip::read).collect::<Result<Vec<_>, _>>()?;
     let seconds = args.minutes * 60.0;
     let bar = show::bar(seconds as u64, "seconds of sound");
-    let (mut with, mut without) = (Invented::default(), Invented::default());
-    let mut by_recording: BTreeMap<String, Invented> = BTreeMap::new();
+    let mut report = InventedReport::default();
     for (at, pcm) in Wordless::new(&recordings, args.line.law(), seconds).enumerate() {
-        let heard = hearing::invented(&guarded, &pcm)?;
-        with = with.and(heard);
         let name = chosen.get(at % (chosen.len() + Wordless::GENERATED));
         let name = name.map_or("silence and noise".to_owned(), |clip| clip.file.display().to_string());
-        let sum = by_recording.entry(name).or_default();
-        *sum = sum.and(heard);
-        without = without.and(hearing::invented_unguarded(&unguarded, &pcm)?);
-        bar.set_position(with.seconds as u64);
+        report.take(&guarded, &pcm, &name)?;
+        report.unguarded = report.unguarded.and(wordless::invented_unguarded(&unguarded, &pcm)?);
+        bar.set_position(report.guarded.seconds as u64);
     }
     bar.finish_and_clear();
-    let report = InventedReport { guarded: with, unguarded: without, by_recording };
     if args.json {
         anstream::println!("{}", serde_json::to_string(&report)?);
     } else {
-        print_invented(&report);
+        print_invented(&report, args.explain);
     }
     Ok(verdict(args.bar.is_none_or(|most| report.guarded.words_an_hour <= most)))
 }
 
-fn print_invented(report: &InventedReport) {
+impl InventedReport {
+    fn take(&mut self, recognizer: &WhisperRecognizer, pcm: &[i16], name: &str) -> anyhow::Result<()> {
+        for expect in [Expect::Open, Expect::Digits { min: 1, max: 16 }, Expect::YesNo] {
+            let (heard, inventions) = wordless::invented(recognizer, pcm, &expect)?;
+            self.inventions.extend(inventions.into_iter().map(|i| (name.to_owned(), i)));
+            let sum = match expect {
+                Expect::Digits { .. } => &mut self.after_number,
+                Expect::YesNo => &mut self.after_yes_no,
+                Expect::Open | Expect::Spelled | Expect::Choice { .. } => {
+                    let own = self.by_recording.entry(name.to_owned()).or_default();
+                    *own = own.and(heard);
+                    &mut self.guarded
+                }
+            };
+            *sum = sum.and(heard);
+        }
+        Ok(())
+    }
+}
+
+fn print_invented(report: &InventedReport, explained: bool) {
+    if explained {
+        report.inventions.iter().for_each(|(name, invention)| explain_invention(name, invention));
+        anstream::println!();
+    }
     anstream::println!(
         "{}{:40} minutes  turns  with words  words  words an hour{}",
         show::HEAD.render(),
@@ -292,9 +319,33 @@ fn print_invented(report: &InventedReport) {
         );
     };
     row("as on a call, all guards", &report.guarded);
+    row("the same after a question for a number", &report.after_number);
+    row("the same after a yes-or-no question", &report.after_yes_no);
     row("all of it recognised, no guard", &report.unguarded);
     for (name, invented) in report.by_recording.iter().filter(|(_, i)| i.words > 0) {
-        let short = name.rsplit('/').next().unwrap_or(name);
-        row(&format!("  of these {short}"), invented);
+        row(&format!("  of the first {}", short(name)), invented);
+    }
+}
+
+fn short(file: &str) -> &str {
+    file.rsplit('/').next().unwrap_or(file)
+}
+
+fn explain_invention(name: &str, invention: &Invention) {
+    let asked = match invention.expect {
+        Expect::Open => "",
+        Expect::YesNo => ", asked yes or no",
+        Expect::Digits { .. } | Expect::Spelled | Expect::Choice { .. } => ", asked for a number",
+    };
+    anstream::println!(
+        "{}words{} {}{asked}: {:.1} s voiced, no speech {:.2}",
+        show::BAD.render(),
+        show::BAD.render_reset(),
+        short(name),
+        invention.voiced_s,
+        invention.no_speech
+    );
+    for (text, confidence) in &invention.hypotheses {
+        anstream::println!("{}  {confidence:.2}   {text}{}", show::DIM.render(), show::DIM.render_reset());
     }
 }

@@ -1,5 +1,5 @@
-//! Recordings through the line's own hearing: the telephone, voice activity, end-pointing, the
-//! recogniser and its guards; and what comes of sounds without a word in them.
+//! Recordings of people through the line's own hearing: the telephone, voice activity, end-pointing, the
+//! recogniser and its guards.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,8 +9,7 @@ use serde::Serialize;
 use super::clips::Clip;
 use super::suite::edit_distance;
 use crate::audio::{
-    DtmfDetector, FRAME_DURATION, FRAME_SAMPLES, Frame, Law, NoiseColor, RATE_HZ, add_noise, apply_gain,
-    noise, rms_dbfs, telephone,
+    DtmfDetector, FRAME_DURATION, FRAME_SAMPLES, Frame, Law, NoiseColor, RATE_HZ, add_noise, telephone,
 };
 use crate::call::{CallTime, Expect, Recognition, Utterance};
 use crate::conversation::{MIN_SPEECH, SPECULATE_AFTER};
@@ -22,10 +21,7 @@ use crate::understanding::{answer, digits};
 const BEFORE: Duration = Duration::from_millis(1_000);
 
 /// The line after the caller has spoken: longer than any end of a turn takes.
-const AFTER: Duration = Duration::from_millis(2_000);
-
-/// Sound that goes to the recogniser at once where nothing decides what is a turn.
-const PIECE_SAMPLES: usize = 3 * RATE_HZ as usize;
+pub(super) const AFTER: Duration = Duration::from_millis(2_000);
 
 /// What lies between the mouth and the line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -55,6 +51,10 @@ pub struct ClipReport {
     pub heard: String,
     /// Of the first turn: the likeliest hypotheses with their confidence, 0 to 1, best first.
     pub hypotheses: Vec<(String, f32)>,
+    /// Of the first turn: the probability that nothing was said, 0 to 1.
+    pub no_speech: f32,
+    /// Of the first turn: seconds from the first voiced frame to the last.
+    pub voiced_s: f64,
     /// Words said.
     pub words: usize,
     /// Words wrong: substituted, left out, invented.
@@ -107,21 +107,6 @@ pub struct HearingReport {
     pub snr: BTreeMap<String, Figures>,
     /// Each recording.
     pub clips: Vec<ClipReport>,
-}
-
-/// What was made of sound without words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Invented {
-    /// Seconds of sound.
-    pub seconds: f64,
-    /// Turns that the end-pointer took for speech.
-    pub turns: usize,
-    /// Turns that came to words.
-    pub utterances: usize,
-    /// Words.
-    pub words: usize,
-    /// Words an hour.
-    pub words_an_hour: f64,
 }
 
 /// What somebody says who is asked for it, as the dialogue would tell the recogniser.
@@ -238,6 +223,8 @@ pub fn hear(
         right: is_right(&said, &heard),
         right_constrained,
         hypotheses: open.first().map(hypotheses).unwrap_or_default(),
+        no_speech: open.first().map_or(1.0, |r| r.no_speech),
+        voiced_s: turns.first().map_or(0.0, voiced_s),
         turns: turns.len(),
         audio_s: turns.iter().map(|u| u.pcm.len() as f64 / f64::from(RATE_HZ)).sum(),
         compute_s: compute.as_secs_f64(),
@@ -246,7 +233,12 @@ pub fn hear(
     })
 }
 
-fn hypotheses(recognition: &Recognition) -> Vec<(String, f32)> {
+/// Seconds from the first voiced frame to the last.
+pub(super) fn voiced_s(utterance: &Utterance) -> f64 {
+    utterance.ended.since(utterance.started).as_secs_f64()
+}
+
+pub(super) fn hypotheses(recognition: &Recognition) -> Vec<(String, f32)> {
     recognition.hypotheses.iter().map(|h| (h.text.expose().clone(), h.confidence)).collect()
 }
 
@@ -305,120 +297,6 @@ fn figures(group: &[&ClipReport]) -> Figures {
     }
 }
 
-/// Levels at which sounds without words arrive, RMS in dB of full scale: a quiet room to a loud one.
-const LEVELS_DBFS: [f32; 4] = [-55.0, -42.0, -32.0, -23.0];
-
-/// Sound without words: the given recordings over and over, each time at another level, and silences and
-/// noises between them, until there are `seconds` of it. 16 kHz mono, as it arrives at the line.
-pub struct Wordless<'a> {
-    recordings: &'a [Vec<i16>],
-    law: Option<Law>,
-    left_s: f64,
-    turn: usize,
-}
-
-impl<'a> Wordless<'a> {
-    /// Sounds made here after each round of the recordings: silence, white and pink noise.
-    pub const GENERATED: usize = 3;
-
-    /// `seconds` of it.
-    pub fn new(recordings: &'a [Vec<i16>], law: Option<Law>, seconds: f64) -> Wordless<'a> {
-        Wordless { recordings, law, left_s: seconds, turn: 0 }
-    }
-
-    fn next_sound(&self) -> Vec<i16> {
-        let kinds = self.recordings.len() + Self::GENERATED;
-        let (round, place) = (self.turn / kinds, self.turn % kinds);
-        let len = 20 * RATE_HZ as usize;
-        let rms = 32_768.0 * 10f32.powf(LEVELS_DBFS[self.turn % LEVELS_DBFS.len()] / 20.0);
-        match self.recordings.get(place) {
-            Some(pcm) => {
-                let mut pcm = pcm.clone();
-                let gain = LEVELS_DBFS[(place + round) % LEVELS_DBFS.len()] - rms_dbfs(&pcm);
-                apply_gain(&mut pcm, gain);
-                pcm
-            }
-            None if place == self.recordings.len() => vec![0; len],
-            None if place == self.recordings.len() + 1 => {
-                noise(len, NoiseColor::White, rms, self.turn as u64)
-            }
-            None => noise(len, NoiseColor::Pink, rms, self.turn as u64),
-        }
-    }
-}
-
-impl Iterator for Wordless<'_> {
-    type Item = Vec<i16>;
-
-    fn next(&mut self) -> Option<Vec<i16>> {
-        if self.left_s <= 0.0 {
-            return None;
-        }
-        let mut pcm = self.next_sound();
-        self.turn += 1;
-        pcm.truncate((self.left_s * f64::from(RATE_HZ)) as usize + 1);
-        self.left_s -= pcm.len() as f64 / f64::from(RATE_HZ);
-        Some(self.law.map_or_else(|| pcm.clone(), |law| telephone(&pcm, law)))
-    }
-}
-
-/// What a call would make of it: only what the end-pointer takes for speech is recognised.
-///
-/// # Errors
-/// The recogniser failed.
-pub fn invented(recognizer: &dyn Recognizer, pcm: &[i16]) -> Result<Invented, AsrError> {
-    let mut all = pcm.to_vec();
-    all.extend(std::iter::repeat_n(0, AFTER.as_millis() as usize * RATE_HZ as usize / 1000));
-    let turns = utterances(&all);
-    Ok(Invented { turns: turns.len(), ..words_of(recognizer, pcm.len(), &turns)? })
-}
-
-/// What a recogniser makes of it that gets all of it, three seconds at a time.
-///
-/// # Errors
-/// The recogniser failed.
-pub fn invented_unguarded(recognizer: &dyn Recognizer, pcm: &[i16]) -> Result<Invented, AsrError> {
-    let whole = |piece: &[i16]| Utterance {
-        pcm: piece.into(),
-        started: CallTime::ZERO,
-        ended: CallTime::ZERO + Duration::from_secs_f64(piece.len() as f64 / f64::from(RATE_HZ)),
-    };
-    let pieces: Vec<Utterance> = pcm.chunks(PIECE_SAMPLES).map(whole).collect();
-    words_of(recognizer, pcm.len(), &pieces)
-}
-
-fn words_of(recognizer: &dyn Recognizer, samples: usize, turns: &[Utterance]) -> Result<Invented, AsrError> {
-    let mut sum = Invented { seconds: samples as f64 / f64::from(RATE_HZ), ..Invented::default() };
-    for utterance in turns {
-        let words = recognizer
-            .recognize(utterance, &Expect::Open)?
-            .best()
-            .map_or(0, |h| h.text.expose().split_whitespace().count());
-        sum.utterances += usize::from(words > 0);
-        sum.words += words;
-    }
-    Ok(sum.with_rate())
-}
-
-impl Invented {
-    fn with_rate(self) -> Invented {
-        let hours = (self.seconds / 3600.0).max(f64::MIN_POSITIVE);
-        Invented { words_an_hour: self.words as f64 / hours, ..self }
-    }
-
-    /// Both together.
-    pub fn and(self, other: Invented) -> Invented {
-        Invented {
-            seconds: self.seconds + other.seconds,
-            turns: self.turns + other.turns,
-            utterances: self.utterances + other.utterances,
-            words: self.words + other.words,
-            words_an_hour: 0.0,
-        }
-        .with_rate()
-    }
-}
-
 #[cfg(test)]
 #[path = "hearing_tests.rs"]
-mod tests;
+pub(super) mod tests;

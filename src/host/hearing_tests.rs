@@ -1,17 +1,17 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::audio::{SplitMix64, two_tones};
+use crate::audio::SplitMix64;
 use crate::call::{Hypothesis, Pii};
 
 /// Hears the same words whenever there is sound, and remembers how it was asked.
-struct Parrot {
+pub(in crate::host) struct Parrot {
     says: &'static str,
     asked: Mutex<Vec<Expect>>,
 }
 
 impl Parrot {
-    fn new(says: &'static str) -> Parrot {
+    pub(in crate::host) fn new(says: &'static str) -> Parrot {
         Parrot { says, asked: Mutex::default() }
     }
 }
@@ -35,7 +35,7 @@ fn clip(said: &str) -> Clip {
 }
 
 /// A hum with overtones that swells like syllables: the detector takes it for a voice.
-fn voice(seconds: f32) -> Vec<i16> {
+pub(in crate::host) fn voice(seconds: f32) -> Vec<i16> {
     let mut random = SplitMix64::new(7);
     (0..(seconds * 16_000.0) as usize)
         .map(|n| {
@@ -87,30 +87,6 @@ fn a_recording_is_heard_in_turns_and_once_more_as_it_was_asked_for() {
     assert_eq!(*parrot.asked.lock().expect("no panic"), [Expect::Open, Expect::Digits { min: 2, max: 2 }]);
     // The turn is the voice with 300 ms before it and 200 ms after it, not the line around it.
     assert!((1.2..1.7).contains(&report.audio_s), "{}", report.audio_s);
-}
-
-#[test]
-fn nothing_but_a_voice_reaches_the_recogniser() {
-    let parrot = Parrot::new("hello there");
-    for quiet in [vec![0; 64_000], two_tones([440.0, 480.0], [-12.0, -12.0], Duration::from_secs(4))] {
-        let heard = invented(&parrot, &quiet).expect("it hears");
-        assert_eq!((heard.turns, heard.words), (0, 0));
-        let believed = invented_unguarded(&parrot, &quiet).expect("it hears");
-        // Four seconds are two pieces.
-        assert_eq!((believed.utterances, believed.words), (2, 4));
-        assert!((believed.words_an_hour - 3600.0).abs() < 1.0, "{believed:?}");
-    }
-}
-
-#[test]
-fn sound_without_words_lasts_as_long_as_was_asked_and_repeats() {
-    let recordings = vec![vec![500_i16; 16_000], voice(2.0)];
-    let all: Vec<Vec<i16>> = Wordless::new(&recordings, None, 70.0).collect();
-    let seconds = all.iter().map(Vec::len).sum::<usize>() as f64 / 16_000.0;
-    assert!((seconds - 70.0).abs() < 0.01, "{seconds}");
-    assert!((rms_dbfs(&all[0]) - LEVELS_DBFS[0]).abs() < 0.2);
-    assert!(all[2].iter().all(|s| *s == 0), "silence follows the recordings");
-    assert_eq!(all, Wordless::new(&recordings, None, 70.0).collect::<Vec<_>>());
 }
 
 #[test]
