@@ -34,7 +34,8 @@ const ALWAYS: &str = "i don't know do not have it can't find cannot remember for
     help repeat again say that what go back start over main menu stop cancel goodbye wait moment \
     hold on sorry um uh";
 
-const DIGITS: &str = "zero oh o one two three four five six seven eight nine ten eleven twelve thirteen \
+/// A number as it is read out, and what goes before it.
+pub(super) const DIGITS: &str = "zero oh o one two three four five six seven eight nine ten eleven twelve thirteen \
     fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty \
     ninety hundred thousand and double triple treble dash it's it is my number order that's yes no";
 
@@ -43,8 +44,12 @@ const SPELLED: &str = "a b c d e f g h i j k l m n o p q r s t u v w x y z alpha
     foxtrot golf hotel india juliet kilo lima mike november oscar papa quebec romeo sierra tango uniform \
     victor whiskey xray yankee zulu as in for like capital";
 
-const YES_NO: &str = "yes yeah yep yup sure correct right that's that is it okay ok fine absolutely \
-    definitely of course no nope nah wrong incorrect never thank you thanks";
+/// What says yes or no.
+pub(super) const DECISIVE: &str = "yes yeah yep yup sure correct right okay ok fine absolutely definitely \
+    course no nope nah wrong incorrect never";
+
+/// What goes with [`DECISIVE`].
+pub(super) const YES_NO: &str = "that's that is it not of please thank you thanks";
 
 /// What the model's vocabulary looks like, once, and the adjustments of logits that follow from it.
 #[derive(Debug)]
@@ -96,7 +101,7 @@ impl Expectations {
             adjust
         };
         let digits = favour(DIGITS, bias.digits, true);
-        let yes_no = favour(YES_NO, bias.yes_no, false);
+        let yes_no = favour(&format!("{DECISIVE} {YES_NO}"), bias.yes_no, false);
         let spelled = favour(&format!("{DIGITS} {SPELLED}"), bias.spelled, true);
         let always = favour("", bias.choice, false);
         Expectations { open, digits, yes_no, spelled, always }

@@ -13,11 +13,18 @@ const WINDOW: usize = 1600;
 pub struct Guards {
     /// The loudest 100 ms must reach this level, in dB of full scale (a full-scale square wave is 0).
     pub min_level_dbfs: f32,
-    /// Above this probability of no speech nothing was said. Whisper's own default is 0.6.
+    /// Above this probability of no speech, by the token right after the start, nothing was said. Whisper's own
+    /// default is 0.6.
     pub max_no_speech: f32,
+    /// The same for the probability that the text ends where it begins.
+    pub max_empty: f32,
+    /// A word takes at least so much voice, where it is known how much there was.
+    pub min_voiced: Duration,
     /// Below this geometric mean of the tokens' probabilities the best hypothesis is a guess, and all
     /// others with it. Whisper's own default of -1 nat is 0.37.
     pub min_confidence: f32,
+    /// The same for a hypothesis that fits the question: a number of the length asked for, a yes or a no.
+    pub min_expected_confidence: f32,
     /// Words that can be said in any time at all.
     pub base_words: f32,
     /// Words a second beyond those. Hurried digits come at six a second.
@@ -30,7 +37,10 @@ impl Default for Guards {
         Guards {
             min_level_dbfs: -60.0,
             max_no_speech: 0.6,
+            max_empty: 0.2,
+            min_voiced: Duration::from_millis(80),
             min_confidence: 0.6,
+            min_expected_confidence: 0.55,
             base_words: 2.0,
             max_words_per_s: 7.0,
         }
@@ -42,7 +52,10 @@ impl Guards {
     pub const NONE: Guards = Guards {
         min_level_dbfs: f32::NEG_INFINITY,
         max_no_speech: 1.0,
+        max_empty: 1.0,
+        min_voiced: Duration::ZERO,
         min_confidence: 0.0,
+        min_expected_confidence: 0.0,
         base_words: f32::INFINITY,
         max_words_per_s: 0.0,
     };
@@ -52,9 +65,19 @@ impl Guards {
         level_dbfs(pcm) >= self.min_level_dbfs
     }
 
-    /// Whether so sure a best hypothesis says anything.
-    pub(super) fn is_sure_enough(&self, confidence: f32) -> bool {
-        confidence >= self.min_confidence
+    /// Whether so much voice can be a word; none means that it is not known. A knock, a key, a plate are shorter.
+    pub(super) fn is_long_enough(&self, voiced: Duration) -> bool {
+        voiced.is_zero() || voiced >= self.min_voiced
+    }
+
+    /// Whether there is a text at all, by both probabilities that there is none.
+    pub(super) fn is_speech(&self, no_speech: f32, empty: f32) -> bool {
+        no_speech <= self.max_no_speech && empty <= self.max_empty
+    }
+
+    /// Whether so sure a best hypothesis says anything; `expected`, it fits the question.
+    pub(super) fn is_sure_enough(&self, confidence: f32, expected: bool) -> bool {
+        confidence >= if expected { self.min_expected_confidence } else { self.min_confidence }
     }
 
     /// Whether a text can have been said in that time.
@@ -104,10 +127,21 @@ mod tests {
     }
 
     #[test]
+    fn a_knock_is_no_word_and_an_empty_text_none() {
+        let guards = Guards::default();
+        assert!(!guards.is_long_enough(Duration::from_millis(60)));
+        assert!(guards.is_long_enough(Duration::from_millis(80)));
+        assert!(guards.is_long_enough(Duration::ZERO), "not known");
+        assert!(guards.is_speech(0.5, 0.1) && !guards.is_speech(0.7, 0.1) && !guards.is_speech(0.0, 0.3));
+    }
+
+    #[test]
     fn a_guess_is_not_believed() {
         let guards = Guards::default();
-        assert!(guards.is_sure_enough(0.9));
-        assert!(!guards.is_sure_enough(0.1));
-        assert!(!guards.is_sure_enough(f32::NAN));
+        assert!(guards.is_sure_enough(0.9, false));
+        assert!(!guards.is_sure_enough(0.1, true));
+        assert!(!guards.is_sure_enough(f32::NAN, true));
+        // What was asked for needs less.
+        assert!(guards.is_sure_enough(0.58, true) && !guards.is_sure_enough(0.58, false));
     }
 }

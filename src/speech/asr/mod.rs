@@ -9,6 +9,8 @@ use crate::call::{Expect, Recognition, Utterance};
 
 mod expectation;
 
+mod fit;
+
 mod ggml;
 
 mod guards;

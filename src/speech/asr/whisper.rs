@@ -20,7 +20,7 @@ use whisper_rs::{
 use super::expectation::{Bias, Expectations};
 use super::guards::Guards;
 use super::search::{self, End, Found, Policy, Scorer, SearchOptions, Token};
-use super::{AsrError, ModelShape, Recognizer, transcript};
+use super::{AsrError, ModelShape, Recognizer, fit, transcript};
 use crate::call::{Expect, Hypothesis, Pii, Recognition, Utterance};
 
 /// Samples of one encoder position: 20 ms at 16 kHz.
@@ -47,6 +47,8 @@ pub struct Settings {
     pub guards: Guards,
     /// What unexpected words cost.
     pub bias: Bias,
+    /// A hypothesis that fits the question comes first where it is at least so confident beside the best.
+    pub expected_share: f32,
 }
 
 impl Default for Settings {
@@ -57,6 +59,7 @@ impl Default for Settings {
             search: SearchOptions::default(),
             guards: Guards::default(),
             bias: Bias::default(),
+            expected_share: 0.5,
         }
     }
 }
@@ -212,7 +215,8 @@ impl Recognizer for WhisperRecognizer {
     /// [`Recognition::compute`] stays zero: engines read no clock.
     fn recognize(&self, utterance: &Utterance, expect: &Expect) -> Result<Recognition, AsrError> {
         let guards = &self.model.inner.settings.guards;
-        if !guards.is_loud_enough(&utterance.pcm) {
+        let voiced = utterance.ended.since(utterance.started);
+        if !guards.is_loud_enough(&utterance.pcm) || !guards.is_long_enough(voiced) {
             return Ok(Recognition { no_speech: 1.0, ..Recognition::default() });
         }
         // A panic can only have struck between two calls of whisper.cpp, each of which begins anew.
@@ -231,7 +235,11 @@ impl Recognizer for WhisperRecognizer {
         recognition.hypotheses.retain(|h| guards.is_sayable(h.text.expose(), spoken));
         // The alternatives of a good guess help whoever knows what an order number looks like; those of a
         // bad one are noise.
-        if !recognition.best().is_some_and(|best| guards.is_sure_enough(best.confidence)) {
+        let settings = &self.model.inner.settings;
+        fit::prefer_expected(&mut recognition.hypotheses, expect, settings.expected_share);
+        let believed =
+            |best: &Hypothesis| guards.is_sure_enough(best.confidence, fit::fits(expect, best.text.expose()));
+        if !recognition.best().is_some_and(believed) {
             recognition.hypotheses.clear();
         }
         Ok(recognition)
@@ -265,12 +273,13 @@ impl WhisperRecognizer {
     }
 
     fn recognition(&self, found: &Found, no_speech: f32) -> Result<Recognition, AsrError> {
+        let is_speech = self.model.inner.settings.guards.is_speech(no_speech, found.empty);
         let no_speech = no_speech.max(found.empty);
         if no_speech.is_nan() || found.paths.iter().any(|path| path.confidence().is_nan()) {
             return Err(AsrError::Engine("whisper.cpp computed no numbers (NaN)".to_owned()));
         }
         let mut hypotheses: Vec<Hypothesis> = Vec::new();
-        if no_speech <= self.model.inner.settings.guards.max_no_speech {
+        if is_speech {
             for path in found.paths.iter().filter(|path| path.end == End::Text) {
                 let text = Pii::new(self.model.text_of(&path.tokens));
                 // Paths may differ in capitals and punctuation only.
