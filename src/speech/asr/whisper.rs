@@ -234,11 +234,13 @@ impl Recognizer for WhisperRecognizer {
         let spoken = spoken_time(utterance);
         recognition.hypotheses.retain(|h| guards.is_sayable(h.text.expose(), spoken));
         // The alternatives of a good guess help whoever knows what an order number looks like; those of a
-        // bad one are noise.
-        let settings = &self.model.inner.settings;
-        fit::prefer_expected(&mut recognition.hypotheses, expect, settings.expected_share);
-        let believed =
-            |best: &Hypothesis| guards.is_sure_enough(best.confidence, fit::fits(expect, best.text.expose()));
+        // bad one are noise. How good it was is for the likeliest to tell, whichever then comes first.
+        let likeliest = recognition.best().map_or(0.0, |best| best.confidence);
+        fit::prefer_expected(&mut recognition.hypotheses, expect, self.model.inner.settings.expected_share);
+        let believed = |best: &Hypothesis| {
+            guards.is_sure_enough(likeliest, false)
+                || guards.is_sure_enough(best.confidence, fit::fits(expect, best.text.expose()))
+        };
         if !recognition.best().is_some_and(believed) {
             recognition.hypotheses.clear();
         }

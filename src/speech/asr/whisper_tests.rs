@@ -49,6 +49,16 @@ fn what_was_asked_tips_the_balance() {
 }
 
 #[test]
+fn what_fits_the_question_comes_first_and_is_believed_with_the_likeliest() {
+    let model = model(&StandIn::saying("gold").or(0, "no", 15.95));
+    assert_eq!(texts(&hear(&model, &hum(16_000), &Expect::Open))[0], "gold");
+    let heard = hear(&model, &hum(16_000), &Expect::YesNo);
+    assert_eq!(texts(&heard), ["no", "gold"]);
+    // Alone it would not be sure enough; the dialogue sees how sure it is.
+    assert!((0.4..0.55).contains(&heard.hypotheses[0].confidence), "{heard:?}");
+}
+
+#[test]
 fn an_unasked_answer_still_gets_through() {
     let model = model(&StandIn::saying("cancel my subscription"));
     for expect in [Expect::YesNo, Expect::Digits { min: 8, max: 8 }] {
