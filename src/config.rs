@@ -109,6 +109,22 @@ pub const KEYS: &[Key] = &[
         default: "bridge",
         help: "how a caller gets to an agent: bridge (the line calls and joins) or refer",
     },
+    Key {
+        name: "dial_by",
+        default: "",
+        help: "SIP URI of calls that the line makes, {number} in it: sip:{number}@provider.example",
+    },
+    Key {
+        name: "dial_allow",
+        default: "",
+        help: "beginnings of the numbers that the line may call, with commas: +1555, 0800",
+    },
+    Key { name: "dial_hours", default: "08:00-20:00", help: "local time in which the line may call anybody" },
+    Key {
+        name: "dial_rings_s",
+        default: "40",
+        help: "seconds that a telephone rings before the line gives up",
+    },
     Key { name: "rtp_ports", default: "16384-32767", help: "UDP ports for sound" },
     Key {
         name: "rtp_timeout_s",

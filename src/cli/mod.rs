@@ -13,6 +13,9 @@ mod data;
 
 mod demo;
 
+#[cfg(feature = "telephone")]
+mod dial;
+
 mod desk;
 
 mod intents;
@@ -79,6 +82,9 @@ enum Command {
     /// Answer telephones
     #[cfg(feature = "telephone")]
     Serve(serve::ServeArgs),
+    /// Call a number; the line talks to whoever answers
+    #[cfg(feature = "telephone")]
+    Dial(dial::DialArgs),
     /// Take one call: by microphone, from a WAV file, typed, or from a script
     Call(call::CallArgs),
     /// Train the intent classifier from intents/
@@ -160,6 +166,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&config, &args),
         #[cfg(feature = "telephone")]
         Command::Serve(args) => serve::run(&config, &args),
+        #[cfg(feature = "telephone")]
+        Command::Dial(args) => dial::run(&config, &args),
         Command::Call(args) => call::run(&config, &args),
         Command::Train(args) => train::run(&config, &args),
         Command::Intents(args) => intents::run(&config, &args),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::serve::{Answerer, Serving};
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
-use crate::call::{CallId, CallTime, Dtmf, Event, Fault, Handoff, HangupCause, RequestId};
+use crate::call::{Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId};
 use crate::channel::gate::Limits;
 use crate::channel::sip::{Account, HandOver, Means, PhoneCall, SipSettings, Taker, Tls};
 use crate::config::{Config, ConfigError};
@@ -147,6 +147,83 @@ impl Agents {
     }
 }
 
+/// Whom the line may call by itself, and how.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    by: String,
+    allow: Vec<String>,
+    /// Minutes of the day.
+    hours: (u16, u16),
+    /// How long a telephone rings.
+    pub patience: Duration,
+}
+
+/// Why a number is not called.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotCalled {
+    /// Nothing says by which way.
+    #[error("the line cannot call anybody: set dial_by to a URI like sip:{{number}}@provider.example")]
+    NoWay,
+    /// Its beginning is on no list.
+    #[error("this number may not be called: its beginning is not in dial_allow")]
+    NotAllowed,
+    /// It is too early or too late.
+    #[error("nobody is called at this time of day: see dial_hours")]
+    WrongHour,
+}
+
+impl Outbound {
+    /// The settings' rules. Without any, nobody may be called.
+    ///
+    /// # Errors
+    /// A setting that does not fit.
+    pub fn from_settings(config: &Config) -> Result<Outbound, ConfigError> {
+        let by = config.get("dial_by").to_owned();
+        let is_way =
+            by.is_empty() || (by.starts_with("sip") && by.contains("{number}") && is_header_safe(&by));
+        let beginning = |part: &str| {
+            let digits = part.strip_prefix('+').unwrap_or(part);
+            let fits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+            fits.then(|| part.to_owned())
+        };
+        let minute = |time: &str| {
+            let (hour, minute) = time.trim().split_once(':')?;
+            let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+            (hour <= 24 && minute < 60 && hour * 60 + minute <= 1_440).then_some(hour * 60 + minute)
+        };
+        let hours = config.get("dial_hours").split_once('-');
+        let hours =
+            hours.and_then(|(from, to)| Some((minute(from)?, minute(to)?)).filter(|(from, to)| from < to));
+        let rings = config.number("dial_rings_s", 5..=180, "seconds from 5 to 180")?;
+        if !is_way {
+            return Err(config.unfit("dial_by", "a SIP URI with {number} in it"));
+        }
+        Ok(Outbound {
+            by,
+            allow: config.list("dial_allow", beginning, "beginnings of numbers, with commas: +1555, 0800")?,
+            hours: hours.ok_or_else(|| config.unfit("dial_hours", "two times of a day, like 08:00-20:00"))?,
+            patience: Duration::from_secs(rings),
+        })
+    }
+
+    /// The SIP URI to call a number by, at a minute of the day.
+    ///
+    /// # Errors
+    /// It may not be called, or not now.
+    pub fn uri(&self, number: &Ani, minute: u16) -> Result<String, NotCalled> {
+        if self.by.is_empty() {
+            return Err(NotCalled::NoWay);
+        }
+        if !self.allow.iter().any(|beginning| number.expose().starts_with(beginning.as_str())) {
+            return Err(NotCalled::NotAllowed);
+        }
+        if !(self.hours.0..self.hours.1).contains(&minute) {
+            return Err(NotCalled::WrongHour);
+        }
+        Ok(self.by.replace("{number}", number.expose()))
+    }
+}
+
 /// A handoff in a sentence, for the agent's ear.
 fn briefing(handoff: &Handoff) -> String {
     let about = handoff.intent.as_ref().map(|i| i.as_str().replace('_', " "));
@@ -225,21 +302,38 @@ impl Channel for Telephone {
     }
 }
 
+/// Holds a call that the line made to its end, as one from the number that it called. Blocks.
+pub fn hold(serving: &Arc<Serving>, agents: &Agents, number: Ani, call: PhoneCall) {
+    let (arrival, telephone) = telephone(serving, agents, Some(number), None, call);
+    serving.hold(arrival, telephone);
+}
+
+fn telephone(
+    serving: &Arc<Serving>,
+    agents: &Agents,
+    ani: Option<Ani>,
+    dnis: Option<Dnis>,
+    call: PhoneCall,
+) -> (Arrival, Telephone) {
+    let id: CallId = format!("call-{}", super::unique()).parse().expect("letters, digits and dashes");
+    let telephone = Telephone {
+        call,
+        id: id.clone(),
+        agents: agents.clone(),
+        answerer: Arc::clone(serving.answerer()),
+        transfer: None,
+        failed: None,
+    };
+    (Arrival { id, ani, dnis }, telephone)
+}
+
 /// Hands telephones' calls to a line.
 pub fn taker(serving: &Arc<Serving>, agents: Agents) -> Taker {
     let serving = Arc::clone(serving);
     Arc::new(move |call: PhoneCall| {
         let parties = call.parties().clone();
-        let id: CallId = format!("call-{}", super::unique()).parse().expect("letters, digits and dashes");
-        let telephone = Telephone {
-            call,
-            id: id.clone(),
-            agents: agents.clone(),
-            answerer: Arc::clone(serving.answerer()),
-            transfer: None,
-            failed: None,
-        };
-        serving.take(Arrival { id, ani: parties.ani, dnis: parties.dnis }, telephone);
+        let (arrival, telephone) = telephone(&serving, &agents, parties.ani, parties.dnis, call);
+        serving.take(arrival, telephone);
     })
 }
 
@@ -278,6 +372,25 @@ mod tests {
         assert!(limits(&config(&[("calls_at_once", "0")])).is_err());
         for (key, value) in [("agents", "6000"), ("agents", "sip:a@b\r\nX: y"), ("transfer_by", "magic")] {
             assert!(Agents::from_settings(&config(&[(key, value)])).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn only_allowed_numbers_are_called_and_only_by_day() {
+        let nobody = Outbound::from_settings(&config(&[])).expect("sound");
+        let number: Ani = "+15550100".parse().expect("a number");
+        assert_eq!(nobody.uri(&number, 600), Err(NotCalled::NoWay));
+        let rules = [("dial_by", "sip:{number}@192.0.2.7"), ("dial_allow", "+1555, 0800")];
+        let outbound = Outbound::from_settings(&config(&rules)).expect("sound");
+        assert_eq!(outbound.uri(&number, 600).as_deref(), Ok("sip:+15550100@192.0.2.7"));
+        assert_eq!(outbound.uri(&number, 479), Err(NotCalled::WrongHour));
+        assert_eq!(outbound.uri(&number, 1_200), Err(NotCalled::WrongHour));
+        let premium: Ani = "0900123".parse().expect("a number");
+        assert_eq!(outbound.uri(&premium, 600), Err(NotCalled::NotAllowed));
+        for (key, value) in
+            [("dial_by", "sip:line@192.0.2.7"), ("dial_hours", "20:00-08:00"), ("dial_allow", "all")]
+        {
+            assert!(Outbound::from_settings(&config(&[(key, value)])).is_err(), "{value}");
         }
     }
 

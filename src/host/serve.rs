@@ -129,7 +129,8 @@ impl Serving {
         }
     }
 
-    fn hold(&self, arrival: Arrival, channel: impl Channel) {
+    /// Holds a call to its end on this thread.
+    pub fn hold(&self, arrival: Arrival, channel: impl Channel) {
         let id = arrival.id.clone();
         tracing::info!(call = %id, "a call begins");
         let began = Instant::now();

@@ -30,4 +30,61 @@ mod socket;
 
 pub use call::{HandOver, Means, Parties, PhoneCall};
 pub use media::{Media, MediaSockets, Ports};
-pub use server::{Account, SipError, SipServer, SipSettings, Taker, Tls};
+pub use server::{Account, Dialer, SipError, SipServer, SipSettings, Taker, Tls};
+
+#[cfg(test)]
+mod tests {
+    //! A hundred thousand bent requests, through the screen and what reads them behind it.
+
+    use rsipstack::sip::{Request, SipMessage};
+
+    use super::requests;
+    use crate::audio::SplitMix64;
+    use crate::wire::sip::{Verdict, screen};
+
+    const WHOLE: &str = "INFO sip:8005550199;x=y@192.0.2.1 SIP/2.0\r\n\
+        Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK1;rport\r\nFrom: \"A\" <sip:5550100@192.0.2.7>;tag=1\r\n\
+        To: <sip:line@192.0.2.1>;tag=2\r\nCall-ID: a@b\r\nCSeq: 1 INFO\r\nContact: <sip:5550100@192.0.2.7>\r\n\
+        Session-Expires: 1800;refresher=uac\r\nP-Asserted-Identity: <tel:+15550100>\r\nRequire: timer\r\n\
+        Content-Type: application/dtmf-relay\r\nContent-Length: 10\r\n\r\nSignal=5\r\n";
+
+    fn read(request: &Request) {
+        let _ = (requests::parties(request), requests::timer_wishes(request));
+        let _ = (
+            requests::info_key(request),
+            requests::refer_status(request),
+            requests::unknown_demands(request),
+        );
+    }
+
+    #[test]
+    fn a_hundred_thousand_bent_requests_do_no_harm() {
+        let mut random = SplitMix64::new(3_261);
+        let mut below = |n: usize| (random.next_u64() % n as u64) as usize;
+        let (mut passed, mut readable) = (0, 0);
+        for _ in 0..100_000 {
+            let mut bytes = WHOLE.as_bytes().to_vec();
+            for _ in 0..1 + below(3) {
+                let at = below(bytes.len());
+                match below(3) {
+                    0 => bytes[at] = b"\r\n:;<>\" 0-,/@%=\xff"[below(16)],
+                    1 => drop(bytes.drain(at..(at + 1 + below(8)).min(bytes.len()))),
+                    _ => {
+                        let piece = bytes[at..(at + 12).min(bytes.len())].to_vec();
+                        bytes.splice(at..at, piece);
+                    }
+                }
+                if bytes.is_empty() {
+                    break;
+                }
+            }
+            let Verdict::Pass(length) = screen(&bytes) else { continue };
+            passed += 1;
+            if let Ok(SipMessage::Request(request)) = SipMessage::try_from(&bytes[..length]) {
+                readable += 1;
+                read(&request);
+            }
+        }
+        assert!(passed > 10_000 && readable > 10_000, "{passed} passed, {readable} were read");
+    }
+}

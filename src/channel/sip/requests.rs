@@ -23,7 +23,7 @@ pub(super) fn parties(request: &Request) -> Parties {
     });
     let asserted = request.header_value("P-Asserted-Identity").as_deref().and_then(user);
     let from = request.header_value("From").as_deref().and_then(user);
-    let dialled = request.uri.user().and_then(|u| plain(u).parse().ok());
+    let dialled = number_of(&request.uri.to_string()).and_then(|n| n.parse().ok());
     let to = || request.header_value("To").as_deref().and_then(number_of).and_then(|n| n.parse().ok());
     Parties { ani: if withheld { None } else { asserted.or(from) }, dnis: dialled.or_else(to) }
 }
@@ -31,9 +31,9 @@ pub(super) fn parties(request: &Request) -> Parties {
 /// The user part of the first `sip:` or `tel:` URI in a header.
 fn number_of(value: &str) -> Option<String> {
     let uri = value.split_once('<').map_or(value, |(_, rest)| rest);
-    let uri = uri.split(['>', ';', '?']).next()?.trim();
-    let (scheme, rest) = uri.split_once(':')?;
+    let (scheme, rest) = uri.split('>').next()?.trim().split_once(':')?;
     let user = match scheme.to_ascii_lowercase().as_str() {
+        // The user may have parameters of its own: 5550100;npdi@192.0.2.7.
         "sip" | "sips" => rest.split_once('@')?.0,
         "tel" => rest,
         _ => return None,

@@ -24,10 +24,12 @@ use rsipstack::transport::{SipConnection, TransportLayer};
 use tokio::sync::mpsc;
 
 use super::call::{PhoneCall, Signal};
+use super::dial::dial;
 use super::media::Ports;
 use super::register::stay_registered;
 use super::requests;
 use super::socket::ScreenedSocket;
+use crate::call::Fault;
 use crate::channel::gate::{Gate, Network};
 use crate::wire::sdp::Codec;
 
@@ -184,6 +186,22 @@ fn own_address(bind: IpAddr) -> std::io::Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
+/// Makes calls.
+#[derive(Clone)]
+pub struct Dialer {
+    server: Arc<Server>,
+}
+
+impl Dialer {
+    /// Calls a SIP URI, and gives the call once it is answered. Dropping the future cancels it.
+    ///
+    /// # Errors
+    /// Nobody answers in `patience`, the callee refuses, or its answer cannot be used.
+    pub async fn dial(&self, to: &str, patience: Duration) -> Result<PhoneCall, Fault> {
+        dial(Arc::clone(&self.server), to.to_owned(), String::new(), patience).await
+    }
+}
+
 /// The stack binds these itself, later and without a word if it cannot: they are tried here first.
 async fn add_streams(
     transport: &TransportLayer,
@@ -267,6 +285,11 @@ impl SipServer {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.listens
+    }
+
+    /// Makes calls, while [`SipServer::run`] runs.
+    pub fn dialer(&self) -> Dialer {
+        Dialer { server: Arc::clone(&self.server) }
     }
 
     /// Ends [`SipServer::run`].

@@ -172,6 +172,16 @@ impl Caller {
         }
     }
 
+    /// The next request of that method.
+    pub(super) fn asked_for(&self, method: &str) -> Message {
+        loop {
+            let message = self.asked();
+            if message.start().starts_with(method) {
+                return message;
+            }
+        }
+    }
+
     pub(super) fn respond(&self, request: &Message, status: &str, headers: &str, body: &str) {
         let copied: String = ["Via", "From", "To", "Call-ID", "CSeq"]
             .iter()

@@ -154,3 +154,27 @@ fn a_refer_that_fails_leaves_the_caller_with_the_line() {
         assert_ne!(line.held(1)[0].record.disposition, Disposition::Transferred);
     }
 }
+
+#[test]
+fn the_line_calls_and_is_answered_or_refused() {
+    let (mut callee, uri) = agent();
+    let line = TestLine::open(&[]);
+    let (dialled, told) = line.dial(&uri);
+    let invite = callee.asked();
+    picks_up(&mut callee, &invite);
+    assert!(hears(&callee), "the line speaks");
+    callee.silence(5);
+    callee.hang_up();
+    dialled.join().expect("dialled");
+    assert_eq!(told.recv().expect("told"), None);
+    let record = &line.held(1)[0].record;
+    assert_eq!(record.ani.as_ref().map(|a| a.expose().to_owned()).as_deref(), Some("5550100"));
+    assert_eq!(record.cause, HangupCause::Caller);
+
+    let (dialled, told) = line.dial(&uri);
+    let second = callee.asked_for("INVITE");
+    callee.belongs_to(&second);
+    callee.respond(&second, "486 Busy Here", "", "");
+    dialled.join().expect("dialled");
+    assert!(told.recv().expect("told").is_some_and(|why| why.contains("486")));
+}

@@ -18,13 +18,14 @@ mod whole_call;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use attendant::audio::{Frame, LINE_RATE_HZ, Law, RATE_HZ, resample, tone};
 use attendant::call::{Action, CallRecord, CallTime, Dtmf, Event, Fault};
 use attendant::channel::gate::Gate;
-use attendant::channel::sip::{SipServer, SipSettings};
+use attendant::channel::sip::{Dialer, SipServer, SipSettings};
 use attendant::config::Config;
 use attendant::conversation::Conversation;
 use attendant::dialogue::Flow;
@@ -141,6 +142,8 @@ impl Answerer for Hums {
 pub(crate) struct TestLine {
     pub(crate) address: SocketAddr,
     pub(crate) serving: Arc<Serving>,
+    dialer: Dialer,
+    runtime: tokio::runtime::Handle,
     book: Arc<Book>,
     stop: Box<dyn Fn() + Send + Sync>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -219,12 +222,13 @@ impl TestLine {
             runtime.block_on(async {
                 let server = SipServer::bind(sip, gate, taker).await.expect("bound");
                 let stop: Box<dyn Fn() + Send + Sync> = Box::new(server.stopper());
-                ready.send((server.address(), stop)).expect("awaited");
+                let here = tokio::runtime::Handle::current();
+                ready.send((server.address(), server.dialer(), here, stop)).expect("awaited");
                 server.run().await;
             });
         });
-        let (address, stop) = told.recv().expect("it listens");
-        TestLine { address, serving, book, stop, thread: Some(thread), _machine: machine }
+        let (address, dialer, runtime, stop) = told.recv().expect("it listens");
+        TestLine { address, serving, dialer, runtime, book, stop, thread: Some(thread), _machine: machine }
     }
 
     /// The calls held so far, once there are `count`.
@@ -234,6 +238,28 @@ impl TestLine {
         let (held, timeout) = waited.expect("no test panicked");
         assert!(!timeout.timed_out(), "{} of {count} calls", held.len());
         held.clone()
+    }
+
+    /// Has the line call a URI and talk to its end; why it came to nothing, if so.
+    pub(crate) fn dial(&self, uri: &str) -> (std::thread::JoinHandle<()>, Receiver<Option<String>>) {
+        let (dialer, runtime, serving) =
+            (self.dialer.clone(), self.runtime.clone(), Arc::clone(&self.serving));
+        let (tell, told) = std::sync::mpsc::channel();
+        let uri = uri.to_owned();
+        let thread = std::thread::spawn(move || {
+            let (config, _) = settings(&[]);
+            let agents = phone::Agents::from_settings(&config).expect("agents");
+            let number = "5550100".parse().expect("a number");
+            let failed = match runtime.block_on(dialer.dial(&uri, Duration::from_secs(10))) {
+                Ok(call) => {
+                    phone::hold(&serving, &agents, number, call);
+                    None
+                }
+                Err(fault) => Some(fault.to_string()),
+            };
+            tell.send(failed).expect("awaited");
+        });
+        (thread, told)
     }
 
     /// Waits until every place is free again.
