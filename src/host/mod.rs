@@ -91,4 +91,5 @@ pub fn unique() -> String {
     format!("{:x}-{:x}-{}", now.as_millis(), std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
+#[cfg(feature = "host")]
 pub mod wordless;
