@@ -73,6 +73,8 @@ pub struct Conversation {
     opened: CallTime,
     hearing: Option<Hearing>,
     look_up: Option<Waiting>,
+    /// Look-ups of what may be said later; at most as many as the flow declares.
+    known: Vec<Waiting>,
     /// The call's look-ups so far, for its record.
     look_ups: Vec<LookUpRecord>,
     local: Option<DateTime>,
@@ -114,6 +116,7 @@ impl Conversation {
             opened: CallTime::ZERO,
             hearing: None,
             look_up: None,
+            known: Vec::new(),
             look_ups: Vec::new(),
             local: None,
             is_anonymous: false,
@@ -284,6 +287,7 @@ impl Conversation {
         while let Some(next) = self.dialogue.poll_move() {
             match next {
                 Move::LookUp(query) => self.ask(query),
+                Move::LookKnownUp(query) => self.ask_known(query),
                 Move::Note(note) => {
                     if let Note::Decided { decision: word, .. } = &note
                         && decision.is_empty()
@@ -303,16 +307,27 @@ impl Conversation {
     }
 
     /// Asks the store or a webhook.
-    fn ask(&mut self, mut query: Query) {
-        let id = self.next_id();
-        query.call = self.party.as_ref().map(|(call, _, _)| call.clone());
-        query.key = format!("{}-{id}", query.call.as_ref().map(CallId::as_str).unwrap_or_default());
+    fn ask(&mut self, query: Query) {
         let patience = Duration::from_millis(self.flow.line.timeouts.patience_ms);
         let deadline = self.flow.look_up_deadline(&query.name).unwrap_or(timers::LOOK_UP_DEADLINE);
         self.timers.set(TimerReason::LookUpSlow, self.now + patience);
         self.timers.set(TimerReason::LookUpDeadline, self.now + deadline);
-        self.look_up = Some(Waiting { id, name: query.name.clone(), args: query.args.clone() });
+        self.look_up = Some(self.send(query));
+    }
+
+    /// Asks for what may be said later: nobody waits for it, so no time runs.
+    fn ask_known(&mut self, query: Query) {
+        let waiting = self.send(query);
+        self.known.push(waiting);
+    }
+
+    fn send(&mut self, mut query: Query) -> Waiting {
+        let id = self.next_id();
+        query.call = self.party.as_ref().map(|(call, _, _)| call.clone());
+        query.key = format!("{}-{id}", query.call.as_ref().map(CallId::as_str).unwrap_or_default());
+        let waiting = Waiting { id, name: query.name.clone(), args: query.args.clone() };
         self.actions.push_back(Action::LookUp { id, query });
+        waiting
     }
 
     /// Sets the ear to the question that the pending prompts lead to, so that it can be answered
@@ -320,7 +335,12 @@ impl Conversation {
     fn prepare(&mut self) {
         let upcoming = self.pending.iter().find_map(|m| match m {
             Move::Listen(question) => Some(question.clone()),
-            Move::Say(_) | Move::LookUp(_) | Move::Transfer(_) | Move::HangUp(_) | Move::Note(_) => None,
+            Move::Say(_)
+            | Move::LookUp(_)
+            | Move::LookKnownUp(_)
+            | Move::Transfer(_)
+            | Move::HangUp(_)
+            | Move::Note(_) => None,
         });
         if let Some(question) = upcoming {
             // Speech that is under way was no answer to a question that had not been asked.
@@ -348,7 +368,7 @@ impl Conversation {
                     self.actions.push_back(Action::HangUp { cause });
                     self.finish(cause);
                 }
-                Move::LookUp(_) | Move::Note(_) => {}
+                Move::LookUp(_) | Move::LookKnownUp(_) | Move::Note(_) => {}
             }
         }
     }
@@ -461,6 +481,12 @@ impl Conversation {
     }
 
     fn looked_up(&mut self, id: RequestId, result: Result<Vec<Row>, Fault>) {
+        if let Some(at) = self.known.iter().position(|waiting| waiting.id == id) {
+            let Waiting { name, args, .. } = self.known.swap_remove(at);
+            self.input(Input::Known { look_up: &name, rows: result.as_deref().unwrap_or_default() });
+            self.look_ups.push(LookUpRecord { at: self.now, name, args, rows: result.ok() });
+            return;
+        }
         let Some(Waiting { name, args, .. }) = self.look_up.take_if(|waiting| waiting.id == id) else {
             return;
         };

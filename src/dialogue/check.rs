@@ -409,6 +409,11 @@ impl Intent<'_> {
         if let Some(choices) = &slot.choices {
             self.choices(slot, choices)?;
         }
+        if let Some(known) = &slot.known {
+            let only_ani = BTreeMap::from([("ani".to_owned(), "ani".to_owned())]);
+            self.args(&known.look_up, &only_ani)?;
+            self.field(&known.look_up, &known.field)?;
+        }
         for step in &slot.dont_know {
             self.dont_know(slot, step)?;
         }

@@ -103,6 +103,7 @@ impl Dialogue {
             };
         }
         self.customer = rows.into_iter().next().unwrap_or_default();
+        self.ask_known();
         let (Some(spec), Some(ani), false) = (&self.flow.line.dropped, &self.ani, self.arrival.is_anonymous)
         else {
             return self.greet();

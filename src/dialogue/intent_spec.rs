@@ -91,6 +91,8 @@ pub struct SlotSpec {
     pub only_if: BTreeMap<String, String>,
     /// Silence until `no_input`, in milliseconds, where this question needs longer.
     pub no_input_ms: Option<u64>,
+    /// Values that the store knows for this caller, which are listened for.
+    pub known: Option<KnownSpec>,
     /// The value is one of the rows of a look-up, offered one by one.
     pub choices: Option<ChoicesSpec>,
     /// What to try, in order, when the caller does not know. A person is always the last.
@@ -100,6 +102,16 @@ pub struct SlotSpec {
 
 fn needed() -> bool {
     true
+}
+
+/// Where values come from that the store knows for a caller, by their telephone number.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownSpec {
+    /// The look-up; it gets `ani`.
+    pub look_up: Spanned<String>,
+    /// The row's field that holds the value.
+    pub field: Spanned<String>,
 }
 
 /// A value that is chosen from the rows of a look-up.

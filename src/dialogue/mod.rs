@@ -30,6 +30,8 @@ mod greeting;
 
 mod intent_spec;
 
+mod known;
+
 mod prompts;
 
 mod purpose;
@@ -65,8 +67,8 @@ pub use decision::{Decision, decide_intent, decide_value};
 pub use flow::{Commands, Flow, FlowError, Source};
 pub use greeting::Arrival;
 pub use intent_spec::{
-    AccountSpec, ChoicesSpec, Confirmation, DontKnowStep, FulfilSpec, IntentSpec, Leads, SlotSpec, StepSpec,
-    VerifySpec,
+    AccountSpec, ChoicesSpec, Confirmation, DontKnowStep, FulfilSpec, IntentSpec, KnownSpec, Leads, SlotSpec,
+    StepSpec, VerifySpec,
 };
 pub use spec::{
     CommandSpec, DroppedSpec, GreetingSpec, KeySpec, LinePrompts, LineSpec, MenuEntry, MenuSpec, PromptSpec,
@@ -81,6 +83,7 @@ use crate::call::{
     Ani, Callback, Expect, Fault, Handoff, HandoffReason, HangupCause, Hypothesis, IntentName,
     Interpretation, Note, Pii, Prompt, Query, Recognition, Row, Stage,
 };
+use crate::understanding::Known;
 
 /// What the caller did, or what came back from the world.
 #[derive(Debug)]
@@ -104,6 +107,13 @@ pub enum Input<'a> {
     HearingFault(Fault),
     /// The look-up's rows.
     LookedUp(Vec<Row>),
+    /// What came of a [`Move::LookKnownUp`].
+    Known {
+        /// The look-up's name.
+        look_up: &'a str,
+        /// Its rows.
+        rows: &'a [Row],
+    },
     /// The look-up failed.
     LookUpFailed(Fault),
     /// The look-up takes longer than a caller waits without a word; comes again at intervals.
@@ -126,6 +136,8 @@ pub enum Move {
     Listen(Question),
     /// Ask the store, or a webhook; the dialogue waits for the reply.
     LookUp(Query),
+    /// Ask for values that may be said later; nothing waits for the reply, and no reply is no harm.
+    LookKnownUp(Query),
     /// Hand the caller to a person.
     Transfer(Handoff),
     /// End the call.
@@ -163,6 +175,8 @@ pub struct Dialogue {
     arrival: Arrival,
     /// The customer that the caller's number belongs to.
     customer: Row,
+    /// Values that the store knows for this caller, by entity.
+    known: BTreeMap<String, Vec<Known>>,
     slots: BTreeMap<String, Pii<String>>,
     /// Slots of this intent that the caller was asked for, in order: where "go back" leads.
     answered: Vec<String>,
@@ -225,6 +239,7 @@ impl Dialogue {
             ani: None,
             arrival: Arrival::default(),
             customer: Row::new(),
+            known: BTreeMap::new(),
             slots: BTreeMap::new(),
             answered: Vec::new(),
             intent: None,
@@ -325,6 +340,7 @@ impl Dialogue {
             Input::Command(command) => self.obey(command, "by key"),
             Input::HearingFault(_) => self.hearing_fault(),
             Input::LookedUp(rows) => self.looked_up(rows),
+            Input::Known { look_up, rows } => self.now_known(look_up, rows),
             Input::LookUpFailed(_) => self.look_up_failed(),
             Input::LookUpSlow => self.look_up_slow(),
             Input::TransferFailed(_) => self.transfer_failed(),

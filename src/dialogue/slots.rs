@@ -35,19 +35,21 @@ impl Dialogue {
         self.slot(index).and_then(|slot| self.entity(slot)).cloned()
     }
 
-    /// What values are read by beside the words: the line's clock, for "tomorrow".
-    fn context(&self) -> Context<'static> {
-        Context { now: self.arrival.local, known: &[] }
+    /// What values are read by beside the words: the line's clock, for "tomorrow", and what the store knows
+    /// for this caller.
+    fn context(&self, entity: &EntitySpec) -> Context<'_> {
+        let known = self.known.get(&entity.name).map(Vec::as_slice).unwrap_or_default();
+        Context { now: self.arrival.local, known }
     }
 
     /// All values of an entity in a sentence, by position.
     fn values_in(&self, text: &str, entity: &EntitySpec) -> Vec<Entity> {
-        entities_in(text, std::slice::from_ref(entity), &self.context())
+        entities_in(text, std::slice::from_ref(entity), &self.context(entity))
     }
 
     /// The value that all hypotheses speak for together.
     pub(super) fn best_value(&self, heard: &Recognition, entity: &EntitySpec) -> Option<Entity> {
-        candidates(&heard.hypotheses, entity, &self.context()).into_iter().next()
+        candidates(&heard.hypotheses, entity, &self.context(entity)).into_iter().next()
     }
 
     pub(super) fn slot_prompt(&self, index: usize, what: &str) -> String {
