@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::entity::{EntityKind, EntitySpec, ListValue};
 use super::normalize::normalize;
 use super::spelling::{CheckDigit, Region, Shape};
-use super::training_file::line_of;
+use super::training_file::Lines;
 use super::values::{DateReading, Prefer};
 
 /// A mistake in the entities' file.
@@ -82,9 +82,10 @@ impl EntitySpec {
     /// # Errors
     /// Names the line and what was expected there.
     pub fn parse_all(path_label: &str, text: &str) -> Result<Vec<EntitySpec>, EntityFileError> {
+        let lines = Lines::of(text);
         let fail = |at: usize, message: String| EntityFileError {
             path: path_label.to_owned(),
-            line: line_of(text, at),
+            line: lines.at(at),
             message,
         };
         // In two steps, so that a mistake in a table is reported at that table's name.

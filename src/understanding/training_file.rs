@@ -68,9 +68,10 @@ impl TrainingFile {
     /// intent's, `examples` is missing or no list of strings, an example has no word, stands twice, or
     /// its brackets do not match.
     pub fn parse(path_label: &str, text: &str) -> Result<TrainingFile, TrainingFileError> {
+        let lines = Lines::of(text);
         let fail = |at: usize, message: String| TrainingFileError {
             path: path_label.to_owned(),
-            line: line_of(text, at),
+            line: lines.at(at),
             message,
         };
         let intent = intent_of(path_label).map_err(|why| fail(0, why))?;
@@ -90,7 +91,7 @@ impl TrainingFile {
             if normal.is_empty() {
                 return Err(fail(at, "an example without a word: expected a sentence".to_owned()));
             }
-            let line = line_of(text, at);
+            let line = lines.at(at);
             if let Some(first) = seen.insert(normal, line) {
                 return Err(fail(
                     at,
@@ -103,10 +104,18 @@ impl TrainingFile {
     }
 }
 
-/// The line of byte `at`, from 1.
-pub(super) fn line_of(text: &str, at: usize) -> usize {
-    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
-    1 + before.iter().filter(|&&b| b == b'\n').count()
+/// Where a text's lines end: counted once, since a file may have a hundred thousand examples.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Lines {
+        Lines(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line of byte `at`, from 1.
+    pub(super) fn at(&self, at: usize) -> usize {
+        1 + self.0.partition_point(|end| *end < at)
+    }
 }
 
 fn intent_of(path_label: &str) -> Result<IntentName, String> {
@@ -197,6 +206,25 @@ mod tests {
     fn a_file_that_cannot_be_an_intent_is_named() {
         let error = TrainingFile::parse("intents/order status.toml", "examples = []").expect_err("a mistake");
         assert!(error.to_string().contains("no intent name"), "{error}");
+    }
+
+    #[test]
+    fn a_hundred_thousand_examples_are_read_with_their_lines() {
+        let examples: String = (0..100_000).map(|i| format!("  \"where is [{i}](number) now\",\n")).collect();
+        let read = |text: &str| TrainingFile::parse("intents/many.toml", text);
+        let file = read(&format!("examples = [\n{examples}]\n")).expect("valid");
+        assert_eq!((file.examples.len(), file.examples[99_999].line), (100_000, 100_001));
+        let broken =
+            read(&format!("examples = [\n{examples}  \"where is [it\",\n]\n")).expect_err("a mistake");
+        assert_eq!(broken.line, 100_002, "{broken}");
+    }
+
+    #[test]
+    fn an_empty_file_says_what_was_expected() {
+        check_error("", 1, "expected examples");
+        check_error("examples = []\nexamples = []\n", 2, "expected TOML");
+        let none = TrainingFile::parse("intents/a.toml", "examples = []\n").expect("an intent without any");
+        assert!(none.examples.is_empty());
     }
 
     proptest! {

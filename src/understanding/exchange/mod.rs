@@ -20,6 +20,9 @@ use super::normalize::{normalize, words};
 
 pub use write::{annotated_text, csv, entity_toml, intent_toml, rasa_yaml};
 
+/// Files in `intents/` that are no intents'.
+const NO_INTENTS: [&str; 2] = ["line", "entities"];
+
 /// Longest name of an intent or an entity.
 const LONGEST_NAME: usize = 64;
 
@@ -214,10 +217,12 @@ fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The name that an intent gets here: small letters, digits and `_`; a path has no more than its words.
+/// The name that an intent gets here: small letters, digits and `_`; a path has no more than its words, and
+/// no intent takes the place of the line's own files.
 pub fn intent_name(raw: &str) -> IntentName {
     let name = snake_case(raw);
     let name = if name.is_empty() { "unnamed".to_owned() } else { name };
+    let name = if NO_INTENTS.contains(&name.as_str()) { format!("{name}_intent") } else { name };
     name.parse().expect("letters, digits and _ only, and not too many")
 }
 

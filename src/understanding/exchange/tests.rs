@@ -174,10 +174,19 @@ fn names_are_made_to_fit_and_paths_lose_their_teeth() {
         ("Größe ändern", "gr_e_ndern"),
         ("", "unnamed"),
         ("C:\\x", "c_x"),
+        ("Line", "line_intent"),
+        ("../entities", "entities_intent"),
     ] {
         assert_eq!(intent_name(raw).as_str(), name);
     }
     assert!(intent_name(&"x".repeat(500)).as_str().len() <= LONGEST_NAME);
+}
+
+#[test]
+fn a_table_of_a_hundred_thousand_lines_is_read() {
+    let rows: String = (0..100_000).map(|i| format!("where is number {i},intent {}\n", i % 150)).collect();
+    let bundle = read(&[part("a.csv", &rows)]);
+    assert_eq!((bundle.intents.len(), bundle.examples()), (150, 100_000));
 }
 
 #[test]
