@@ -130,10 +130,14 @@ fn import(config: &Config, args: &ImportArgs) -> anyhow::Result<ExitCode> {
     for note in &bundle.notes {
         anstream::println!("{}note: {note}{}", show::DIM.render(), show::DIM.render_reset());
     }
-    let (done, next) =
-        if args.dry_run { ("Would take", "") } else { ("Took", " Next: `attendant intents check`.") };
     let (examples, intents) = (bundle.examples(), bundle.intents.len());
-    anstream::println!("{done} {examples} examples of {intents} intents from {format}.{next}");
+    let added: usize = changes.iter().filter(|c| !c.is_of_entities()).map(|c| c.added).sum();
+    let (done, next) = match (args.dry_run, changes.is_empty()) {
+        (_, true) => ("nothing is new, and nothing was changed".to_owned(), ""),
+        (true, false) => (format!("{added} would be added"), ""),
+        (false, false) => (format!("{added} added"), " Next: `attendant intents check`."),
+    };
+    anstream::println!("Read {examples} examples of {intents} intents from {format}: {done}.{next}");
     Ok(ExitCode::SUCCESS)
 }
 

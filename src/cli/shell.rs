@@ -157,8 +157,10 @@ pub(crate) fn suggest(config: &Config, args: &SuggestArgs) -> anyhow::Result<Exi
     for change in &changes {
         anstream::println!("{}: {} added", change.path.display(), change.added);
     }
-    if !changes.is_empty() {
-        anstream::println!("Next: `attendant train`.");
+    match (accepted.is_empty(), changes.is_empty()) {
+        (_, false) => anstream::println!("Next: `attendant train`."),
+        (false, true) => anstream::println!("Nothing was added: the files hold these sentences already."),
+        (true, true) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -167,8 +169,9 @@ fn print(number: usize, group: &Group) {
     let (style, reset) = (show::HEAD.render(), show::HEAD.render_reset());
     let like = group.like.as_ref().map_or(String::new(), |l| format!(", like '{l}'"));
     anstream::println!(
-        "{style}{number}. {} times: {}{reset} ({:.2}{like})",
+        "{style}{number}. {} {}: {}{reset} ({:.2}{like})",
         group.times,
+        if group.times == 1 { "time" } else { "times" },
         group.intent,
         group.probability
     );

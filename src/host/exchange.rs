@@ -13,6 +13,9 @@ use crate::understanding::{EntityFileError, EntitySpec, TrainingFile, TrainingFi
 /// Endings of the files of an export that hold training data.
 const ENDINGS: [&str; 5] = ["csv", "json", "tsv", "yaml", "yml"];
 
+/// The file of all entities.
+const ENTITIES: &str = "entities.toml";
+
 /// Largest file of an export, unpacked, in bytes: a hundred thousand sentences are a tenth of it.
 const LARGEST: u64 = 64 << 20;
 
@@ -60,6 +63,13 @@ pub struct Change {
     /// The file's new text.
     #[serde(skip)]
     text: String,
+}
+
+impl Change {
+    /// Whether it is `entities.toml`, where entities and not examples are counted.
+    pub fn is_of_entities(&self) -> bool {
+        self.path.file_name().is_some_and(|name| name == ENTITIES)
+    }
 }
 
 fn failed(path: &Path, why: impl std::fmt::Display) -> TransferError {
@@ -226,7 +236,7 @@ fn added(path: &Path, examples: &[String]) -> Result<Option<Change>, TransferErr
 }
 
 fn entities_added(intents: &Path, bundle: &Bundle) -> Result<Option<Change>, TransferError> {
-    let path = intents.join("entities.toml");
+    let path = intents.join(ENTITIES);
     let mut text =
         if path.exists() { fs::read_to_string(&path).map_err(|e| failed(&path, e))? } else { String::new() };
     let known: BTreeSet<String> = if text.is_empty() {
