@@ -166,9 +166,10 @@ impl Trainer {
         }
         let mut slopes = self.encoder.bert().backward(&sentences, &mut self.tape, slope);
         slopes.extend([by_map, by_bias]);
-        shorten(&mut slopes);
+        let shortened = shortened(&slopes);
         let (rate, map_rate) = self.rates();
-        self.adam.update(&mut self.weights, &slopes, |i| if i < inner { rate } else { map_rate });
+        let rate = |i| if i < inner { rate } else { map_rate };
+        self.adam.update(&mut self.weights, &slopes, shortened, rate);
         self.encoder.set_weights(&self.weights[..inner])
     }
 
@@ -237,13 +238,10 @@ fn pooled(hidden: &[f32], lengths: &[usize], width: usize) -> (Vec<f32>, Vec<f32
     (vectors, norms)
 }
 
-/// Shortens all slopes together to [`LONGEST_SLOPE`].
-fn shorten(slopes: &mut [Values]) {
-    let length = slopes.iter().map(|s| dot(s, s)).sum::<f32>().sqrt();
-    if length > LONGEST_SLOPE {
-        let factor = LONGEST_SLOPE / length;
-        slopes.iter_mut().flatten().for_each(|s| *s *= factor);
-    }
+/// What shortens all slopes together to [`LONGEST_SLOPE`].
+fn shortened(slopes: &[Values]) -> f32 {
+    let square: f32 = pulp::Arch::new().dispatch(|| slopes.iter().map(|s| dot(s, s)).sum());
+    (LONGEST_SLOPE / square.sqrt().max(f32::MIN_POSITIVE)).min(1.0)
 }
 
 struct Adam {
@@ -258,7 +256,14 @@ impl Adam {
         Adam { slopes: zeros.clone(), squares: zeros, steps: 0 }
     }
 
-    fn update(&mut self, weights: &mut [Values], slopes: &[Values], rate: impl Fn(usize) -> f32) {
+    /// One step along `slopes`, each times `shortened`.
+    fn update(
+        &mut self,
+        weights: &mut [Values],
+        slopes: &[Values],
+        shortened: f32,
+        rate: impl Fn(usize) -> f32,
+    ) {
         self.steps += 1;
         let power = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let (first, second) = (1.0 - MEMORY.0.powi(power), 1.0 - MEMORY.1.powi(power));
@@ -269,6 +274,7 @@ impl Adam {
             pulp::Arch::new().dispatch(|| {
                 let state = mean.iter_mut().zip(square.iter_mut());
                 for ((w, g), (m, s)) in weights.iter_mut().zip(slopes).zip(state) {
+                    let g = shortened * g;
                     *m = MEMORY.0 * *m + (1.0 - MEMORY.0) * g;
                     *s = MEMORY.1 * *s + (1.0 - MEMORY.1) * g * g;
                     let step = (*m / first) / ((*s / second).sqrt() + 1e-8);

@@ -27,26 +27,37 @@ impl Bert {
         all
     }
 
+    /// The lengths of [`Bert::weights`].
+    fn lengths(&self) -> Vec<usize> {
+        let norm = |norm: &Norm| [norm.gain.len(), norm.shift.len()];
+        let mut all = norm(&self.embeddings.norm).to_vec();
+        for layer in &self.layers {
+            all.extend(layer.dense().iter().flat_map(|d| [d.weight.len(), d.bias.len()]));
+            all.extend(layer.norms().into_iter().flat_map(norm));
+        }
+        all
+    }
+
     /// Takes weights in the order of [`Bert::weights`].
     ///
     /// # Errors
     /// Where their number or a length is another.
     pub(crate) fn set_weights(&mut self, weights: &[Values]) -> Result<(), String> {
-        let expected: Vec<usize> = self.weights().iter().map(Vec::len).collect();
+        let expected = self.lengths();
         if !weights.iter().map(Vec::len).eq(expected.iter().copied()) {
             return Err(format!("{} tuned tensors do not fit: expected {}", weights.len(), expected.len()));
         }
         let mut rest = weights.iter();
-        let mut next = || rest.next().expect("as many as there are weights").clone();
-        self.embeddings.norm = Norm { gain: next(), shift: next() };
+        let mut next = || rest.next().expect("as many as there are weights").as_slice();
+        self.embeddings.norm = Norm { gain: next().to_vec(), shift: next().to_vec() };
         for layer in &mut self.layers {
             for dense in [&mut layer.qkv, &mut layer.attended, &mut layer.inner, &mut layer.output] {
                 let columns = dense.bias.len();
-                dense.weight = Packed::new(View::new(&next(), columns));
-                dense.bias = next();
+                dense.weight = Packed::new(View::new(next(), columns));
+                dense.bias = next().to_vec();
             }
             for norm in [&mut layer.attended_norm, &mut layer.output_norm] {
-                *norm = Norm { gain: next(), shift: next() };
+                *norm = Norm { gain: next().to_vec(), shift: next().to_vec() };
             }
         }
         Ok(())
@@ -116,9 +127,7 @@ impl Dense {
         let mut bias = vec![0.0; outputs];
         slope.chunks_exact(outputs).for_each(|row| add(&mut bias, row));
         let mut through = vec![0.0; input.len()];
-        // The weight's columns, one after another, are the rows of what it is turned.
-        let turned = Packed::new(View::new(&self.weight.columns(), inputs));
-        product(View::new(slope, outputs), &turned, Onto::Nothing, &mut through, room);
+        product(View::new(slope, outputs), &self.weight.transposed(), Onto::Nothing, &mut through, room);
         (vec![weight, bias], through)
     }
 }

@@ -97,12 +97,41 @@ impl Packed {
         for (p, into) in into.chunks_mut(panel * matrix.rows).enumerate() {
             let columns = panel.min(matrix.columns - p * panel);
             for (row, into) in into.chunks_mut(panel).enumerate() {
+                if matrix.column_stride == 1 {
+                    let from = &matrix.values[row * matrix.row_stride + p * panel..][..columns];
+                    into[..columns].copy_from_slice(from);
+                    continue;
+                }
                 for (column, into) in into[..columns].iter_mut().enumerate() {
                     *into = matrix.at(row, p * panel + column);
                 }
             }
         }
         Packed { rows: matrix.rows, columns: matrix.columns, panel, values }
+    }
+
+    /// The same matrix with rows as columns, laid out anew in squares that stay in the cache.
+    pub(crate) fn transposed(&self) -> Packed {
+        let (rows, columns, panel) = (self.columns, self.rows, self.panel);
+        let mut values = Aligned::default();
+        values.resize(columns.div_ceil(panel) * panel * rows);
+        let from = self.values.get();
+        for (p, into) in values.get_mut().chunks_mut((panel * rows).max(1)).enumerate() {
+            let width = panel.min(columns - p * panel);
+            for (q, into) in into.chunks_mut(panel * panel).enumerate() {
+                // Panel q of this matrix holds the rows from q * panel on of the new one.
+                let square = &from[q * panel * columns + p * panel * panel..][..width * panel];
+                for (row, into) in into.chunks_mut(panel).enumerate() {
+                    into[..width].iter_mut().zip(square.chunks(panel)).for_each(|(i, from)| *i = from[row]);
+                }
+            }
+        }
+        Packed { rows, columns, panel, values }
+    }
+
+    /// How many values the matrix has.
+    pub(crate) fn len(&self) -> usize {
+        self.rows * self.columns
     }
 
     /// The matrix's rows, one after another.
@@ -306,7 +335,8 @@ mod tests {
             let packed = Packed::new(b);
             let turned: Vec<f32> =
                 (0..columns).flat_map(|c| (0..inner).map(move |k| b.at(k, c))).collect();
-            prop_assert_eq!(packed.columns(), turned);
+            prop_assert_eq!(packed.columns(), turned.clone());
+            prop_assert_eq!(packed.transposed().values(), turned);
             let upright: Vec<f32> =
                 (0..inner).flat_map(|k| (0..columns).map(move |c| b.at(k, c))).collect();
             prop_assert_eq!(packed.values(), upright);
