@@ -171,9 +171,7 @@ fn print(all: &[Times], peak: f64, resident: Option<f64>, json: bool) {
     let of = |values: &[f64]| [0.5, 0.9, 0.99].map(|share| Times::at(values, share));
     let limit = 12.0 * OPERATIONS_A_WORD / (peak * 1e6);
     if json {
-        let figure = |t: &Times| {
-            serde_json::json!({ "what": t.what, "processor_ms": of(&t.processor), "clock_ms": of(&t.clock) })
-        };
+        let figure = |t: &Times| serde_json::json!({ "what": t.what, "processor_ms": of(&t.processor), "clock_ms": of(&t.clock) });
         let figures: Vec<_> = all.iter().map(figure).collect();
         println!(
             "{}",

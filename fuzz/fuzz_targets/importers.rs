@@ -31,7 +31,8 @@ fuzz_target!(|data: (u8, &str)| {
         match Bundle::read(format, std::slice::from_ref(&part)) {
             Ok(bundle) => written(&bundle),
             Err(error) => {
-                let lines = text.matches('\n').count() + 1;
+                // YAML ends a line with a carriage return alone, too.
+                let lines = text.matches(['\n', '\r']).count() + 1;
                 assert!((1..=lines).contains(&error.line), "{error}: of {lines} lines");
             }
         }

@@ -10,7 +10,7 @@ mod rasa;
 mod table;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::call::{IntentName, OUT_OF_SCOPE};
@@ -22,6 +22,9 @@ pub use write::{annotated_text, csv, entity_toml, intent_toml, rasa_yaml};
 
 /// Files in `intents/` that are no intents'.
 const NO_INTENTS: [&str; 2] = ["line", "entities"];
+
+/// The byte order mark, and what Unicode keeps for no character: YAML refuses them.
+const UNSEEN: [char; 3] = ['\u{feff}', '\u{fffe}', '\u{ffff}'];
 
 /// Longest name of an intent or an entity.
 const LONGEST_NAME: usize = 64;
@@ -151,7 +154,7 @@ impl Bundle {
         if intent.as_str() != raw_intent && !self.intents.contains_key(&intent) {
             self.notes.push(format!("intent '{raw_intent}' is called '{intent}' here"));
         }
-        self.intents.entry(intent).or_default().push(example);
+        self.intents.entry(intent).or_default().push(flat(&example));
     }
 
     /// Sentences that mean the same to the classifier stand once; empty ones not at all.
@@ -160,24 +163,22 @@ impl Bundle {
         let mut twice = 0usize;
         let mut notes = Vec::new();
         for (intent, examples) in &mut self.intents {
+            let mut own = BTreeSet::new();
             examples.retain(|example| {
                 let plain = normalize(&unmarked(example));
-                match places.get(&plain) {
-                    Some(first) if first == intent => {
-                        twice += 1;
-                        false
-                    }
-                    Some(first) => {
-                        notes
-                            .push(format!("'{plain}' stands in '{first}' and in '{intent}': keep it in one"));
-                        true
-                    }
-                    None if plain.is_empty() => false,
-                    None => {
-                        places.insert(plain, intent.clone());
-                        true
-                    }
+                if plain.is_empty() {
+                    return false;
                 }
+                if !own.insert(plain.clone()) {
+                    twice += 1;
+                    return false;
+                }
+                if let Some(first) = places.get(&plain) {
+                    notes.push(format!("'{plain}' stands in '{first}' and in '{intent}': keep it in one"));
+                } else {
+                    places.insert(plain, intent.clone());
+                }
+                true
             });
         }
         self.intents.retain(|_, examples| !examples.is_empty());
@@ -212,9 +213,10 @@ fn marked(text: &str, raw_entity: &str) -> String {
     }
 }
 
-/// One line, one blank between words.
+/// One line, one blank between words, and nothing that is neither said nor seen.
 fn flat(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let unsaid = |c: char| c.is_whitespace() || c.is_control() || UNSEEN.contains(&c);
+    text.split(unsaid).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The name that an intent gets here: small letters, digits and `_`; a path has no more than its words, and

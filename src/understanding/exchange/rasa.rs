@@ -101,11 +101,13 @@ fn take(bundle: &mut Bundle, path: &str, item: Item, synonyms: &mut Vec<(String,
 /// Rasa's synonyms belong to a value, whatever the entity: they go to each list that holds the value, or,
 /// where none does, stay with the examples that show them.
 fn synonym(bundle: &mut Bundle, value: &str, synonyms: Vec<String>) {
+    let value = flat(value);
+    let said = list([(value.clone(), synonyms.clone())]).remove(&value).unwrap_or_default();
     let mut found = false;
     for values in bundle.lists.values_mut() {
-        if let Some(known) = values.get_mut(value) {
+        if let Some(known) = values.get_mut(&value) {
             found = true;
-            known.extend(synonyms.iter().filter(|s| *s != value).cloned());
+            known.extend(said.iter().cloned());
         }
     }
     if !found {

@@ -194,6 +194,15 @@ fn a_sentence_in_two_intents_is_kept_and_told() {
     let bundle = read(&[part("a.csv", "hello,a\nHello!,b\n")]);
     assert_eq!(bundle.examples(), 2);
     assert!(bundle.notes.iter().any(|n| n.contains("stands in 'a' and in 'b'")), "{:?}", bundle.notes);
+    // Found by fuzzing: twice in the second intent is once too often, too.
+    assert_eq!(read(&[part("a.csv", "hello,a\nhello,b\nHello,b\n")]).examples(), 2);
+}
+
+#[test]
+fn what_nobody_says_is_left_out() {
+    let bundle = read(&[part("a.csv", "where\u{8} is\u{feff}it,a\n")]);
+    assert_eq!(examples(&bundle, "a"), ["where is it"]);
+    assert_eq!(read(&[part("nlu.yml", &rasa_yaml(&bundle))]).intents, bundle.intents);
 }
 
 fn sentences() -> impl Strategy<Value = Vec<String>> {
