@@ -184,8 +184,13 @@ mod tests {
                 "yes correct",
                 "yeah sure",
                 "i agree",
+                "that works for me",
+                "friday would be great thanks",
+                "i think that would work so yes",
+                "i said yes",
             ],
         );
+        assert_eq!(answer("i said no not yes").map(|a| a.answer), Some(Answer::No));
     }
 
     #[test]

@@ -55,11 +55,23 @@ pub(super) const PATTERNS: &[Pattern] = &[
             "|thing|yes",
         ],
     ),
+    anywhere(
+        Answer::Yes,
+        &[
+            "that|it|this|monday|tuesday|wednesday|thursday|friday|saturday|sunday",
+            "works|would work|will work|would be great|would be good|would be fine|would be perfect|would be nice|\
+             suits me|would suit me",
+            "|for me|well|perfectly",
+        ],
+    ),
+    anywhere(Answer::Yes, &["that'll|that'd", "work|be great|be good|be fine|be perfect|be nice", "|for me"]),
     alone(
         Answer::Yes,
-        &["right|correct|exactly|okay|ok|alright|all right|fine|good|true|ya|yay|please|please do|go ahead|\
+        &[
+            "works for me|right|correct|exactly|okay|ok|alright|all right|fine|good|true|ya|yay|please|please do|go ahead|\
            it is|i do|i am|i have|i did|it does|you can|perfect|great|indeed|that's the one|that's me|\
-           that's mine|that's the number|sounds good"],
+           that's mine|that's the number|sounds good",
+        ],
     ),
     // To "is it this or that?" it is a no to both.
     alone(
@@ -192,7 +204,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
 
 /// Said before an answer without changing it.
 pub(super) const LEAD_INS: &str = "well|oh|so|sorry|i'm sorry|i am sorry|actually|i'm afraid|hello|hi|look|\
-    hey|i think|i guess|unfortunately|to be honest";
+    hey|i think|i guess|i said|unfortunately|to be honest";
 
 /// Said after or between answers without changing them.
 pub(super) const POLITE: &str = "please|thanks|thank you|thank you very much|thanks a lot|sir|madam|ma'am|\

@@ -212,7 +212,7 @@ fn sentences() -> impl Strategy<Value = Vec<String>> {
             .prop_map(|(before, value, entity)| format!("{before} [{value}]({entity})")),
     ];
     prop::collection::btree_set(sentence, 1..8).prop_map(|set| {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         set.into_iter().map(|s| flat(&s)).filter(|s| seen.insert(normalize(&unmarked(s)))).collect()
     })
 }

@@ -245,7 +245,12 @@ impl Reader<'_> {
             let date = if fits(&date) || said_year { date } else { { years }.find(fits).unwrap_or(date) };
             return Some((date, next, confidence));
         }
-        let (day, next) = ordinal(self.tokens, from)?;
+        // "Friday the fifteen" names a day of the month, "friday fifteen" may be a count.
+        let (day, next) = match ordinal(self.tokens, from) {
+            Some(found) => found,
+            None if self.word(at + 1) == "the" => self.day(from).map(|(day, next)| (day.into(), next))?,
+            None => return None,
+        };
         let day = i8::try_from(day).ok().filter(|d| (1..=31).contains(d))?;
         let date = self.day_of_near_month(day, Some(on)).or_else(|| self.day_of_near_month(day, None))?;
         Some((date, next, 1.0))
@@ -383,6 +388,10 @@ impl Reader<'_> {
         let next = next + usize::from(self.word(next) == "of");
         if let Some(found) = self.counted_weekdays(count, next, today) {
             return Some(found);
+        }
+        if matches!(self.word(next), "business" | "working") && matches!(self.word(next + 1), "day" | "days")
+        {
+            return (from > at).then(|| Some((working_days_after(today, count)?, next + 2, 1.0)))?;
         }
         let span = match self.word(next) {
             "day" | "days" => count.days(),
@@ -541,6 +550,18 @@ impl Reader<'_> {
         let named = (from..at).rev().find(|i| month(self.word(*i)).is_some())?;
         super::takes_back(&self.tokens[named + 1..at]).then(|| month(self.word(named)))?
     }
+}
+
+/// The day so many days from Monday to Friday later; holidays are not known.
+fn working_days_after(today: Date, count: i64) -> Option<Date> {
+    let mut day = today;
+    for _ in 0..count {
+        day = day.tomorrow().ok()?;
+        while matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) {
+            day = day.tomorrow().ok()?;
+        }
+    }
+    Some(day)
 }
 
 fn narrow(n: i16) -> Option<i8> {

@@ -9,6 +9,8 @@ use super::{Said, scan};
 
 /// How sure a bare hour is: "three" may be a count.
 const BARE_HOUR: f32 = 0.6;
+/// A time that is only about one.
+const ROUGHLY: f32 = 0.8;
 /// Hour and minutes without a word that says so.
 const BARE: f32 = 0.9;
 
@@ -123,6 +125,9 @@ fn clock(tokens: &[Token], at: usize) -> Found {
     if let Some((hour, next)) = named(tokens, at) {
         return Some((hour, 0, next, 1.0));
     }
+    if let Some((hour, next)) = roughly(tokens, at) {
+        return Some((hour, 0, next, ROUGHLY));
+    }
     minutes_beside(tokens, at).or_else(|| hour_and_minutes(tokens, at))
 }
 
@@ -145,12 +150,29 @@ fn named(tokens: &[Token], at: usize) -> Option<(i8, usize)> {
     }
 }
 
+/// "Mid morning", "midafternoon": ten and two, as Microsoft's Recognizers read them.
+fn roughly(tokens: &[Token], at: usize) -> Option<(i8, usize)> {
+    let (part, next) = match text(tokens, at).strip_prefix("mid")? {
+        "" => {
+            let next = at + 1 + usize::from(text(tokens, at + 1) == "-");
+            (text(tokens, next), next + 1)
+        }
+        part => (part, at + 1),
+    };
+    match part {
+        "morning" => Some((10, next)),
+        "afternoon" => Some((14, next)),
+        _ => None,
+    }
+}
+
 /// "Half past three", "half three", "a quarter to four", "twenty five to nine".
 fn minutes_beside(tokens: &[Token], at: usize) -> Found {
     let from = at + usize::from(text(tokens, at) == "a");
     let (minutes, next) = match text(tokens, from) {
         "half" => (30, from + 1),
         "quarter" => (15, from + 1),
+        "three" if text(tokens, from + 1) == "quarters" => (45, from + 2),
         _ => {
             let (n, next) = small(tokens, from)?;
             let next =
@@ -169,12 +191,26 @@ fn minutes_beside(tokens: &[Token], at: usize) -> Found {
         }
         _ => return None,
     };
+    if let Some(found) = minutes_beside_a_time(tokens, (minutes, before), next) {
+        return Some(found);
+    }
     let (hour, end) = hour(tokens, next + 1)?;
     let end = end + usize::from(text(tokens, end) == "o'clock");
     // "Twenty to two" wants an hour that a clock shows.
     let hour = if before { (hour + 23) % 24 } else { hour };
     let hour = if before && hour == 0 { 12 } else { hour };
     Some((hour, if before { 60 - minutes } else { minutes }, end, 1.0))
+}
+
+/// "Three minutes to five thirty"; without the word for minutes it may be from three to five thirty.
+fn minutes_beside_a_time(tokens: &[Token], (minutes, before): (i8, bool), at: usize) -> Found {
+    if !matches!(text(tokens, at - 1), "minutes" | "minute" | "mins" | "min") {
+        return None;
+    }
+    let (hour, minute, end, _) = hour_and_minutes(tokens, at + 1).filter(|(_, minute, _, _)| *minute > 0)?;
+    let then = i16::from(hour) * 60 + i16::from(minute) + i16::from(minutes) * if before { -1 } else { 1 };
+    let then = then.rem_euclid(24 * 60);
+    Some((i8::try_from(then / 60).ok()?, i8::try_from(then % 60).ok()?, end, 1.0))
 }
 
 fn small(tokens: &[Token], at: usize) -> Option<(i128, usize)> {

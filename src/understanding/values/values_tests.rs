@@ -42,6 +42,26 @@ fn any_day() -> impl Strategy<Value = Date> {
     (1900i16..2030, 1i8..13, 1i8..29).prop_map(|(y, m, d)| date(y, m, d))
 }
 
+#[test]
+fn days_and_times_in_rarer_words() {
+    // A Wednesday.
+    let now = Some(date(2026, 3, 11).at(10, 0, 0, 0));
+    let day = |said: &str| only(dates(said, DateReading::default(), now));
+    assert_eq!(day("on friday the fifteen").as_deref(), Some("2026-05-15"));
+    assert_eq!(day("in four business days").as_deref(), Some("2026-03-17"));
+    assert_eq!(day("within three working days").as_deref(), Some("2026-03-16"));
+    assert_eq!(day("four business days"), None, "that is a while and no day");
+    for (said, value) in [
+        ("three quarters past nine pm", "21:45"),
+        ("three minutes to five thirty", "05:27"),
+        ("ten minutes past four twenty pm", "16:30"),
+        ("mid morning", "10:00"),
+        ("in the midafternoon", "14:00"),
+    ] {
+        assert_eq!(only(times(said, now)).as_deref(), Some(value), "{said}");
+    }
+}
+
 proptest! {
     #[test]
     fn cardinals_are_read_back(n in prop_oneof![0u64..2000, 0u64..1_000_000, 0u64..1_000_000_000_000], and in any::<bool>()) {
