@@ -1,6 +1,6 @@
 //! Answers that every question can get: yes, no, "I don't know", "that's all".
 
-use super::answer_patterns::{AFTER_NO, LEAD_INS, PATTERNS, POLITE, Place};
+use super::answer_patterns::{AFTER_NO, INSISTING, LEAD_INS, PATTERNS, POLITE, Place};
 use super::normalize::{Word, is_filler, words};
 
 /// What a caller answered, whatever the question was.
@@ -55,7 +55,8 @@ fn at_start<'a>(text: &'a str, said: &[Word], spelled: &[&str]) -> Option<Answer
             at += skip(&spelled[at..], POLITE);
         }
         // "i think so" begins like a lead-in, so what is an answer as it stands comes first.
-        let leads = [0, skip(&spelled[at..], LEAD_INS)];
+        let again = if given.is_none() { skip(&spelled[at..], INSISTING) } else { 0 };
+        let leads = [0, skip(&spelled[at..], LEAD_INS), again];
         let next = leads.iter().find_map(|lead| longest(&spelled[at + lead..]).map(|(a, n)| (a, lead + n)));
         let Some((answer, taken)) = next else { break };
         given = Some(given.map_or(answer, |before| combine(before, answer)));
@@ -191,6 +192,7 @@ mod tests {
             ],
         );
         assert_eq!(answer("i said no not yes").map(|a| a.answer), Some(Answer::No));
+        assert_eq!(answer("yes i said no onions").map(|a| a.answer), Some(Answer::Yes));
     }
 
     #[test]

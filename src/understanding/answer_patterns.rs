@@ -204,7 +204,10 @@ pub(super) const PATTERNS: &[Pattern] = &[
 
 /// Said before an answer without changing it.
 pub(super) const LEAD_INS: &str = "well|oh|so|sorry|i'm sorry|i am sorry|actually|i'm afraid|hello|hi|look|\
-    hey|i think|i guess|i said|unfortunately|to be honest";
+    hey|i think|i guess|unfortunately|to be honest";
+
+/// Said before an answer that is given again. Behind one it is another thing: "yes, I said no onions".
+pub(super) const INSISTING: &str = "i said|i already said|i told you|i just said";
 
 /// Said after or between answers without changing them.
 pub(super) const POLITE: &str = "please|thanks|thank you|thank you very much|thanks a lot|sir|madam|ma'am|\
