@@ -182,6 +182,8 @@ impl Bundle {
             });
         }
         self.intents.retain(|_, examples| !examples.is_empty());
+        let empty = self.lists.extract_if(.., |_, values| values.is_empty());
+        notes.extend(empty.map(|(name, _)| format!("the list '{name}' has no values: left out")));
         if twice > 0 {
             notes.push(format!("{twice} sentence(s) that stood twice in an intent stand once"));
         }

@@ -199,6 +199,13 @@ fn a_sentence_in_two_intents_is_kept_and_told() {
 }
 
 #[test]
+fn a_list_without_values_is_left_out() {
+    let text = "nlu:\n- lookup: city\n  examples: \"\"\n- intent: a\n  examples: |\n    - hello\n";
+    let bundle = read(&[part("nlu.yml", text)]);
+    assert!(bundle.lists.is_empty() && bundle.notes.iter().any(|n| n.contains("'city'")), "{bundle:?}");
+}
+
+#[test]
 fn what_nobody_says_is_left_out() {
     let bundle = read(&[part("a.csv", "where\u{8} is\u{feff}it,a\n")]);
     assert_eq!(examples(&bundle, "a"), ["where is it"]);
