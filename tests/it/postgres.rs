@@ -11,6 +11,8 @@ use std::sync::{LazyLock, PoisonError};
 /// Waits for the end of its standard input, which is that of the tests, and leaves nothing behind.
 const SCRIPT: &str = r#"
     set -eu
+    # Ctrl-C reaches the whole group, and somebody has to tidy up.
+    trap '' INT TERM HUP
     "$BIN/initdb" --pgdata "$FOLDER/data" --username attendant --auth trust --no-sync \
         --encoding UTF8 --locale C > "$FOLDER/initdb.log" 2>&1
     "$BIN/pg_ctl" --pgdata "$FOLDER/data" --log "$FOLDER/log" --wait --timeout 240 \
