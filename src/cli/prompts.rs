@@ -1,11 +1,12 @@
 //! `attendant prompts`: every sentence that the line can say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
+use attendant::audio::RATE_HZ;
 use attendant::config::Config;
 use attendant::dialogue::{Flow, LONGEST_PROMPT_S};
-use attendant::host::line::read_sources;
+use attendant::host::line::{open_voice, read_sources};
 use clap::Args;
 
 use super::show;
@@ -31,7 +32,13 @@ pub(crate) fn run(config: &Config, args: &PromptsArgs) -> anyhow::Result<ExitCod
             wavs.filter_map(|p| p.file_stem().map(|s| s.to_string_lossy().into_owned())).collect()
         })
         .unwrap_or_default();
+    let measured = lengths(config, &flow);
     let mut sentences = flow.audit();
+    for sentence in &mut sentences {
+        if let Some(seconds) = measured.get(&sentence.name) {
+            sentence.seconds = *seconds;
+        }
+    }
     let stray: Vec<&String> =
         recorded.iter().filter(|name| !sentences.iter().any(|s| s.name == **name && !s.has_values)).collect();
     let stray: Vec<String> = stray.into_iter().cloned().collect();
@@ -44,7 +51,8 @@ pub(crate) fn run(config: &Config, args: &PromptsArgs) -> anyhow::Result<ExitCod
             .map(|s| {
                 serde_json::json!({
                     "name": s.name, "text": s.text, "has_values": s.has_values,
-                    "recorded": recorded.contains(&s.name), "seconds": s.seconds,
+                    "recorded": recorded.contains(&s.name),
+                    "seconds": s.seconds, "measured": measured.contains_key(&s.name),
                 })
             })
             .collect();
@@ -59,10 +67,11 @@ pub(crate) fn run(config: &Config, args: &PromptsArgs) -> anyhow::Result<ExitCod
         };
         let long = if s.seconds > LONGEST_PROMPT_S { " TOO LONG" } else { "" };
         anstream::println!(
-            "{}{}{} ({how}, {:.0} s{long}): {}",
+            "{}{}{} ({how}, {}{:.1} s{long}): {}",
             show::HEAD.render(),
             s.name,
             show::HEAD.render_reset(),
+            if measured.contains_key(&s.name) { "" } else { "about " },
             s.seconds,
             s.text
         );
@@ -75,4 +84,23 @@ pub(crate) fn run(config: &Config, args: &PromptsArgs) -> anyhow::Result<ExitCod
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How long each prompt that never changes takes, in seconds, recorded or in the line's own voice. Empty,
+/// with a word why, where there is no voice: then the words are counted.
+fn lengths(config: &Config, flow: &Flow) -> BTreeMap<String, f32> {
+    let voice = match open_voice(config, flow) {
+        Ok(voice) => voice,
+        Err(error) => {
+            anstream::eprintln!(
+                "{}lengths are estimated{}: {error}",
+                show::BAD.render(),
+                show::BAD.render_reset()
+            );
+            return BTreeMap::new();
+        }
+    };
+    let seconds = |samples: usize| samples as f32 / RATE_HZ as f32;
+    let evergreen = flow.wording.evergreen();
+    evergreen.filter_map(|p| Some((p.name.clone(), seconds(voice.pcm(&p).ok()?.len())))).collect()
 }

@@ -368,7 +368,11 @@ fn voice_name(config: &Config) -> Result<Option<VoiceName>, LineError> {
     })
 }
 
-fn open_voice(config: &Config, flow: &Flow) -> Result<PromptVoice, LineError> {
+/// The line's voice, with every prompt that never changes rendered or recorded.
+///
+/// # Errors
+/// A setting of the voice is wrong, its synthesiser is not installed, or a recording is none.
+pub fn open_voice(config: &Config, flow: &Flow) -> Result<PromptVoice, LineError> {
     let voice = voice_name(config)?;
     let stretch = config.voice_stretch()?;
     let synthesizer = default_synthesizer(&VoiceSettings { voice: voice.clone(), stretch })?;
