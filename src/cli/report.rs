@@ -29,6 +29,9 @@ pub(crate) struct ReportArgs {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Into a file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -53,7 +56,7 @@ pub(crate) fn run(config: &Config, args: &ReportArgs) -> anyhow::Result<ExitCode
     let store = super::calls::kept_store(config, &runtime)?;
     let figures = runtime.block_on(store.figures(from, until))?;
     let report = Report::of(&figures, &plan, from, until);
-    let text = match args.format {
+    let text = match if args.json { Format::Json } else { args.format } {
         Format::Table => table(&report),
         Format::Csv => report.csv(),
         Format::Json => serde_json::to_string(&report)? + "\n",

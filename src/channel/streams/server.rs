@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, Query, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, FromRequestParts, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, get, post};
@@ -201,6 +202,27 @@ fn forbidden(source: IpAddr, why: &str) -> Response {
 type SharedState = State<Arc<Shared>>;
 type Peer = ConnectInfo<SocketAddr>;
 
+/// Whoever asks with our token, or from a network that may: every request but Twilio's, which are signed.
+struct Guest {
+    source: IpAddr,
+    carried: Carried,
+}
+
+impl FromRequestParts<Arc<Shared>> for Guest {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Guest, Response> {
+        let ConnectInfo(peer) =
+            Peer::from_request_parts(parts, shared).await.map_err(IntoResponse::into_response)?;
+        let Query(carried) =
+            Query::<Carried>::from_request_parts(parts, shared).await.map_err(IntoResponse::into_response)?;
+        if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
+            return Err(forbidden(peer.ip(), "no token, and not in streams_allow"));
+        }
+        Ok(Guest { source: peer.ip(), carried })
+    }
+}
+
 fn twilio_signature(headers: &HeaderMap) -> &str {
     headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
@@ -241,66 +263,28 @@ async fn twilio_stream(
     shared.upgrade(socket, peer.ip(), Box::<Twilio>::default())
 }
 
-async fn vonage_answer(
-    State(shared): SharedState,
-    ConnectInfo(peer): Peer,
-    Query(carried): Query<Carried>,
-    body: axum::body::Bytes,
-) -> Response {
-    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
-        return forbidden(peer.ip(), "no token, and not in streams_allow");
-    }
+async fn vonage_answer(State(shared): SharedState, guest: Guest, body: axum::body::Bytes) -> Response {
     // Vonage asks by GET with a query, or by POST with JSON.
-    let told = if body.is_empty() { carried } else { serde_json::from_slice(&body).unwrap_or_default() };
+    let told =
+        if body.is_empty() { guest.carried } else { serde_json::from_slice(&body).unwrap_or_default() };
     let text = |field: Option<String>| field.unwrap_or_default();
     let url = shared.settings.stream_url("/vonage/stream");
     Json(webhook::ncco(&url, &text(told.uuid), &text(told.from), &text(told.to))).into_response()
 }
 
-async fn vonage_stream(
-    State(shared): SharedState,
-    ConnectInfo(peer): Peer,
-    Query(carried): Query<Carried>,
-    socket: WebSocketUpgrade,
-) -> Response {
-    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
-        return forbidden(peer.ip(), "no token, and not in streams_allow");
-    }
-    shared.upgrade(socket, peer.ip(), Box::<Vonage>::default())
+async fn vonage_stream(State(shared): SharedState, guest: Guest, socket: WebSocketUpgrade) -> Response {
+    shared.upgrade(socket, guest.source, Box::<Vonage>::default())
 }
 
-async fn jambonz_answer(
-    State(shared): SharedState,
-    ConnectInfo(peer): Peer,
-    Query(carried): Query<Carried>,
-) -> Response {
-    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
-        return forbidden(peer.ip(), "no token, and not in streams_allow");
-    }
+async fn jambonz_answer(State(shared): SharedState, _: Guest) -> Response {
     Json(webhook::listen(&shared.settings.stream_url("/jambonz/stream"))).into_response()
 }
 
-async fn jambonz_stream(
-    State(shared): SharedState,
-    ConnectInfo(peer): Peer,
-    Query(carried): Query<Carried>,
-    socket: WebSocketUpgrade,
-) -> Response {
-    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
-        return forbidden(peer.ip(), "no token, and not in streams_allow");
-    }
-    shared.upgrade(socket, peer.ip(), Box::<Jambonz>::default())
+async fn jambonz_stream(State(shared): SharedState, guest: Guest, socket: WebSocketUpgrade) -> Response {
+    shared.upgrade(socket, guest.source, Box::<Jambonz>::default())
 }
 
-async fn asterisk_stream(
-    State(shared): SharedState,
-    ConnectInfo(peer): Peer,
-    Query(carried): Query<Carried>,
-    socket: WebSocketUpgrade,
-) -> Response {
-    if !shared.settings.lets_in(peer.ip(), carried.token.as_deref()) {
-        return forbidden(peer.ip(), "no token, and not in streams_allow");
-    }
-    let dialect = ChanWebsocket::of(carried.from.as_deref(), carried.to.as_deref());
-    shared.upgrade(socket, peer.ip(), Box::new(dialect))
+async fn asterisk_stream(State(shared): SharedState, guest: Guest, socket: WebSocketUpgrade) -> Response {
+    let dialect = ChanWebsocket::of(guest.carried.from.as_deref(), guest.carried.to.as_deref());
+    shared.upgrade(socket, guest.source, Box::new(dialect))
 }
