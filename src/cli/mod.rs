@@ -146,7 +146,8 @@ fn log_to_standard_error(command: &Command) {
     if let Ok(quiet) = "rsipstack=error".parse() {
         filter = filter.add_directive(quiet);
     }
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours for a terminal only.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(anstream::stderr);
     match serve {
         Some(true) => log.json().init(),
         Some(false) => log.init(),

@@ -57,6 +57,20 @@ fn a_manifest_of_recordings_with_a_mistake() {
     assert!(error.contains("--sets people: the manifest has set"), "{error}");
 }
 
+#[test]
+fn a_log_that_is_no_terminal_has_no_colours() {
+    let output = Command::new(env!("CARGO_BIN_EXE_attendant"))
+        .args(["call", "--script", "tests/calls/order_status.call"])
+        .current_dir(root())
+        .env_remove("NO_COLOR")
+        .env("RUST_LOG", "attendant=debug")
+        .output()
+        .expect("it starts");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("DEBUG"), "there is a log: {log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
 const SCRIPT: &[&str] = &["call", "--script", "x.call"];
 
 fn script(folder: &Path) {
