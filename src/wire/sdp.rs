@@ -111,26 +111,6 @@ impl Direction {
     }
 }
 
-/// A key and its tag from `a=crypto` (SDES, RFC 4568).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Crypto {
-    /// Names the line among several.
-    pub tag: String,
-    /// The suite's name.
-    pub suite: String,
-    /// Master key and salt, base64.
-    pub key: String,
-}
-
-impl core::fmt::Debug for Crypto {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Crypto").field("tag", &self.tag).field("suite", &self.suite).finish_non_exhaustive()
-    }
-}
-
-/// The suite that every implementation has to have (RFC 4568, section 6.2.1).
-pub const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
-
 /// Why a description cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SdpError {
@@ -143,6 +123,9 @@ pub enum SdpError {
     /// No codec in common.
     #[error("the description has no codec that the line speaks")]
     NoCodec,
+    /// Only encrypted sound (SRTP), which the line does not speak.
+    #[error("the description has encrypted audio only, expected RTP/AVP")]
+    Encrypted,
 }
 
 /// What a peer describes, reduced to what the line uses of it.
@@ -158,10 +141,6 @@ pub struct Offer {
     pub codecs: Vec<(Codec, u8)>,
     /// Payload types of telephone-events, with their clocks.
     pub events: Vec<(u8, u32)>,
-    /// Whether RTP is to be encrypted (`RTP/SAVP`), and the keys offered.
-    pub secure: bool,
-    /// The keys offered for it.
-    pub crypto: Vec<Crypto>,
     /// The media lines as offered, so that the answer can mirror them: medium, protocol, formats, and whether it
     /// is the one that is used.
     lines: Vec<(String, String, String, bool)>,
@@ -182,8 +161,6 @@ pub struct Agreed {
     pub rtcp: Option<SocketAddr>,
     /// Which way.
     pub direction: Direction,
-    /// Key material of the peer's, where the sound is encrypted.
-    pub crypto: Option<Crypto>,
 }
 
 impl Offer {
@@ -197,7 +174,10 @@ impl Offer {
             .medias
             .iter()
             .position(|m| m.media == "audio" && m.port != 0 && is_rtp(&m.proto))
-            .ok_or(SdpError::NoAudio)?;
+            .ok_or_else(|| {
+                let encrypted = session.medias.iter().any(|m| m.media == "audio" && m.proto.contains("SAVP"));
+                if encrypted { SdpError::Encrypted } else { SdpError::NoAudio }
+            })?;
         let media = &session.medias[used];
         let rtp = SocketAddr::new(address(&session, media).ok_or(SdpError::NoAudio)?, media.port);
         let attributes = named(&media.attributes);
@@ -215,8 +195,6 @@ impl Offer {
             direction,
             codecs,
             events,
-            secure: media.proto.contains("SAVP"),
-            crypto: attributes.iter().filter(|(n, _)| n == "crypto").filter_map(|(_, v)| crypto(v)).collect(),
             lines: lines.map(|(n, m)| (m.media.clone(), m.proto.clone(), m.fmt.clone(), n == used)).collect(),
         })
     }
@@ -228,10 +206,6 @@ impl Offer {
     pub fn agree(&self, ours: &[Codec]) -> Result<Agreed, SdpError> {
         let &(codec, payload_type) =
             self.codecs.iter().find(|(codec, _)| ours.contains(codec)).ok_or(SdpError::NoCodec)?;
-        let crypto = self.crypto.iter().find(|c| c.suite == SUITE).cloned();
-        if self.secure && crypto.is_none() {
-            return Err(SdpError::NoCodec);
-        }
         let clock = |clock: u32| self.events.iter().find(|(_, hz)| *hz == clock).map(|(pt, _)| *pt);
         Ok(Agreed {
             codec,
@@ -240,12 +214,11 @@ impl Offer {
             rtp: self.rtp,
             rtcp: self.rtcp,
             direction: self.direction,
-            crypto: if self.secure { crypto } else { None },
         })
     }
 
     /// The answer: every line of the offer is mirrored, all but one of them with port 0.
-    pub fn answer(&self, agreed: &Agreed, ours: &Ours<'_>) -> String {
+    pub fn answer(&self, agreed: &Agreed, ours: &Ours) -> String {
         let mut text = ours.session();
         for (medium, protocol, formats, used) in &self.lines {
             if !used {
@@ -264,9 +237,6 @@ impl Offer {
                 let hz = self.events.iter().find(|(p, _)| *p == pt).map_or(8_000, |(_, hz)| *hz);
                 text.push_str(&format!("a=rtpmap:{pt} telephone-event/{hz}\r\na=fmtp:{pt} 0-15\r\n"));
             }
-            if let (Some(theirs), Some(key)) = (&agreed.crypto, ours.key) {
-                text.push_str(&format!("a=crypto:{} {SUITE} inline:{key}\r\n", theirs.tag));
-            }
             text.push_str("a=ptime:20\r\n");
             if agreed.rtcp.is_none() {
                 text.push_str("a=rtcp-mux\r\n");
@@ -279,18 +249,16 @@ impl Offer {
 
 /// The line's side of a description.
 #[derive(Clone, Copy, Debug)]
-pub struct Ours<'a> {
+pub struct Ours {
     /// Where the line wants the sound.
     pub rtp: SocketAddr,
     /// Names the session; the same for its whole length.
     pub session: u64,
     /// Counts its descriptions.
     pub version: u64,
-    /// The line's master key and salt for SRTP, base64.
-    pub key: Option<&'a str>,
 }
 
-impl Ours<'_> {
+impl Ours {
     fn session(&self) -> String {
         let (ip, kind) = (self.rtp.ip(), if self.rtp.is_ipv4() { "IP4" } else { "IP6" });
         format!(
@@ -315,8 +283,8 @@ impl Ours<'_> {
 }
 
 fn is_rtp(protocol: &str) -> bool {
-    // DTLS-SRTP (UDP/TLS/…) is not for telephones on trunks, and would need keys that nobody gives here.
-    matches!(protocol, "RTP/AVP" | "RTP/AVPF" | "RTP/SAVP" | "RTP/SAVPF")
+    // What is encrypted would need SRTP, which is not there.
+    matches!(protocol, "RTP/AVP" | "RTP/AVPF")
 }
 
 fn address(session: &Session, media: &Media) -> Option<IpAddr> {
@@ -367,14 +335,6 @@ fn rtcp(rtp: SocketAddr, attributes: &[(String, String)]) -> Option<SocketAddr> 
     let port = parts.next().and_then(|p| p.parse().ok()).unwrap_or_else(|| rtp.port().saturating_add(1));
     let ip = parts.nth(2).and_then(|ip| ip.parse().ok()).unwrap_or_else(|| rtp.ip());
     Some(SocketAddr::new(ip, port))
-}
-
-fn crypto(value: &str) -> Option<Crypto> {
-    let mut parts = value.split_ascii_whitespace();
-    let (tag, suite) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-    let key = parts.next()?.strip_prefix("inline:")?.split('|').next()?.to_owned();
-    // Session parameters would change how packets are made: such a line is passed over.
-    parts.next().is_none().then_some(Crypto { tag, suite, key })
 }
 
 #[cfg(test)]

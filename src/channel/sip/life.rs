@@ -45,9 +45,9 @@ impl Session {
     }
 
     /// The line's side for the next description.
-    pub(super) fn ours(&mut self) -> Ours<'static> {
+    pub(super) fn ours(&mut self) -> Ours {
         self.version += 1;
-        Ours { rtp: self.own, session: self.id, version: self.version, key: None }
+        Ours { rtp: self.own, session: self.id, version: self.version }
     }
 }
 

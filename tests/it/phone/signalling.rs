@@ -71,6 +71,9 @@ fn what_the_line_cannot_do_is_refused_by_name() {
     };
     check("", "m=audio PORT RTP/AVP 3\r\n", 488, "");
     check("", "m=video PORT RTP/AVP 97\r\n", 488, "");
+    // Sound that nobody could decrypt would be silence.
+    let key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n";
+    check("", &format!("m=audio PORT RTP/SAVP 0\r\n{key}"), 488, "");
     check("Require: 100rel\r\n", "m=audio PORT RTP/AVP 0\r\n", 420, "Unsupported: 100rel");
     check("Supported: timer\r\nSession-Expires: 30\r\n", "m=audio PORT RTP/AVP 0\r\n", 422, "Min-SE: 90");
     for (method, status) in [("OPTIONS", 200), ("REGISTER", 405), ("SUBSCRIBE", 405), ("MESSAGE", 405)] {
