@@ -331,8 +331,7 @@ impl Opened {
         // A pool tries again what fails on its new connections, until it is out of time: what is wrong with the
         // file is found out before.
         let mut first = AnyConnection::connect(&url).await.map_err(failed)?;
-        let set = sqlx::raw_sql(AssertSqlSafe(writing.clone())).execute(&mut first).await;
-        set.map_err(failed)?;
+        set_up(&mut first, &writing, busy_timeout).await.map_err(failed)?;
         first.close().await.map_err(failed)?;
         let writer = pool(1, writing).connect(&url).await.map_err(failed)?;
         migrate(path, &writer).await?;
@@ -354,6 +353,24 @@ impl Opened {
         match self.file {
             Some(_) => self.writer.begin_with("BEGIN IMMEDIATE").await,
             None => self.writer.begin().await,
+        }
+    }
+}
+
+/// Sets a connection up. Where two turn an empty file to WAL at once, SQLite tells one of them that it is
+/// locked without waiting as it is told to (<https://sqlite.org/c3ref/busy_handler.html>): that one asks again.
+async fn set_up(connection: &mut AnyConnection, sql: &str, patience: Duration) -> Result<(), sqlx::Error> {
+    const BETWEEN_TRIES: Duration = Duration::from_millis(10);
+    let is_busy = |e: &sqlx::Error| matches!(StoreError::new(Path::new(""), e), StoreError::Locked(_));
+    let mut left = patience.as_millis() / BETWEEN_TRIES.as_millis();
+    loop {
+        match sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *connection).await {
+            Ok(_) => return Ok(()),
+            Err(e) if is_busy(&e) && left > 0 => {
+                left -= 1;
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            Err(e) => return Err(e),
         }
     }
 }
