@@ -62,6 +62,26 @@ pub const KEYS: &[Key] = &[
     Key { name: "calls_at_once_of_source", default: "100", help: "calls at once from one address" },
     Key { name: "calls_per_second", default: "50", help: "new calls in a second" },
     Key { name: "calls_per_second_of_source", default: "50", help: "new calls in a second from one address" },
+    Key {
+        name: "calls_heard_at_once",
+        default: "100",
+        help: "calls at once that are listened to; more get the keypad menu",
+    },
+    Key {
+        name: "keypad_past_late_permille",
+        default: "5",
+        help: "20 ms ticks of a thousand that come late, past which new callers get the keypad menu",
+    },
+    Key {
+        name: "busy_past_late_permille",
+        default: "20",
+        help: "20 ms ticks of a thousand that come late, past which new callers get a busy answer",
+    },
+    Key {
+        name: "keypad_past_wait_ms",
+        default: "800",
+        help: "milliseconds that a sentence waits to be recognised, past which new callers get the keypad menu",
+    },
     Key { name: "drain_s", default: "120", help: "seconds that calls may go on for once the line stops" },
     Key {
         name: "sip_listen",

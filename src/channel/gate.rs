@@ -1,4 +1,4 @@
-//! Who may ring, and how often: addresses, calls at once, calls a second.
+//! Who may ring, and how often: addresses, calls at once, calls a second, and what the machine still holds.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::load::{Load, LoadLimits, Room};
 
 /// Sources remembered for their rates at most; past that, those that have been quiet are forgotten.
 const SOURCES: usize = 10_000;
@@ -67,6 +69,10 @@ pub struct Limits {
     pub per_second: usize,
     /// In a second, of one source.
     pub per_second_of_source: usize,
+    /// At once, overall, that are listened to; more get the keypad menu.
+    pub heard_at_once: usize,
+    /// What the machine is taken to hold, by what it misses.
+    pub load: LoadLimits,
 }
 
 /// Why a call is not taken.
@@ -76,6 +82,8 @@ pub enum Refused {
     Busy,
     /// They come too fast.
     TooFast,
+    /// The machine is late with the calls that it has.
+    Overloaded,
     /// The line is about to stop.
     Closing,
 }
@@ -85,6 +93,7 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Refused::Busy => "busy",
             Refused::TooFast => "too_fast",
+            Refused::Overloaded => "overloaded",
             Refused::Closing => "closing",
         })
     }
@@ -110,6 +119,7 @@ impl Source {
 #[derive(Debug, Default)]
 struct Counts {
     overall: Source,
+    heard: usize,
     sources: HashMap<IpAddr, Source>,
     closing: bool,
 }
@@ -119,6 +129,7 @@ struct Counts {
 pub struct Gate {
     limits: Limits,
     counts: Mutex<Counts>,
+    load: Load,
 }
 
 /// A call that was let in; its place is free again when this is dropped.
@@ -126,12 +137,25 @@ pub struct Gate {
 pub struct Permit {
     gate: Arc<Gate>,
     source: IpAddr,
+    keypad_only: bool,
+}
+
+impl Permit {
+    /// Whether the caller is let in by keys alone: there is no room to listen to them.
+    pub fn keypad_only(&self) -> bool {
+        self.keypad_only
+    }
 }
 
 impl Gate {
     /// A gate that is open.
     pub fn new(limits: Limits) -> Arc<Gate> {
-        Arc::new(Gate { limits, counts: Mutex::default() })
+        Arc::new(Gate { limits, counts: Mutex::default(), load: Load::new(limits.load) })
+    }
+
+    /// What the calls tell of the machine.
+    pub fn load(&self) -> &Load {
+        &self.load
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -141,7 +165,7 @@ impl Gate {
     /// Lets a call in.
     ///
     /// # Errors
-    /// There are too many, they come too fast, or the line is closing.
+    /// There are too many, they come too fast, the machine is late already, or the line is closing.
     pub fn admit(self: &Arc<Self>, source: IpAddr, now: Instant) -> Result<Permit, Refused> {
         let limits = self.limits;
         let mut counts = self.counts();
@@ -160,12 +184,18 @@ impl Gate {
         if busy || counts.overall.at_once >= limits.at_once {
             return Err(Refused::Busy);
         }
+        let room = self.load.room(now);
+        if room == Room::None {
+            return Err(Refused::Overloaded);
+        }
+        let keypad_only = room == Room::KeypadOnly || counts.heard >= limits.heard_at_once;
+        counts.heard += usize::from(!keypad_only);
         counts.overall.at_once += 1;
         counts.overall.in_second += 1;
         let of_source = counts.sources.entry(source).or_default();
         of_source.at_once += 1;
         of_source.in_second += 1;
-        Ok(Permit { gate: Arc::clone(self), source })
+        Ok(Permit { gate: Arc::clone(self), source, keypad_only })
     }
 
     /// Calls that are going on.
@@ -183,6 +213,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.gate.counts();
         counts.overall.at_once = counts.overall.at_once.saturating_sub(1);
+        counts.heard = counts.heard.saturating_sub(usize::from(!self.keypad_only));
         if let Some(source) = counts.sources.get_mut(&self.source) {
             source.at_once = source.at_once.saturating_sub(1);
         }
@@ -192,6 +223,19 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WIDE: Limits = Limits {
+        at_once: 99,
+        at_once_of_source: 99,
+        per_second: 100,
+        per_second_of_source: 100,
+        heard_at_once: 99,
+        load: LoadLimits {
+            keypad_late_permille: 5,
+            busy_late_permille: 20,
+            keypad_wait: Duration::from_millis(800),
+        },
+    };
 
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
@@ -212,7 +256,7 @@ mod tests {
 
     #[test]
     fn places_are_counted_and_given_back() {
-        let limits = Limits { at_once: 3, at_once_of_source: 2, per_second: 100, per_second_of_source: 100 };
+        let limits = Limits { at_once: 3, at_once_of_source: 2, ..WIDE };
         let gate = Gate::new(limits);
         let now = Instant::now();
         let first = gate.admit(ip(1), now).expect("a place");
@@ -230,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_rush_is_slowed_down_for_a_second() {
-        let limits = Limits { at_once: 99, at_once_of_source: 99, per_second: 3, per_second_of_source: 2 };
+        let limits = Limits { per_second: 3, per_second_of_source: 2, ..WIDE };
         let gate = Gate::new(limits);
         let now = Instant::now();
         let mut places: Vec<Permit> = (0..2).map(|_| gate.admit(ip(1), now).expect("a place")).collect();
@@ -238,5 +282,41 @@ mod tests {
         places.push(gate.admit(ip(2), now).expect("another source"));
         assert_eq!(gate.admit(ip(3), now).err(), Some(Refused::TooFast));
         assert!(gate.admit(ip(1), now + Duration::from_secs(1)).is_ok());
+    }
+
+    #[test]
+    fn more_than_can_be_listened_to_get_the_keypad() {
+        let gate = Gate::new(Limits { heard_at_once: 1, ..WIDE });
+        let now = Instant::now();
+        let first = gate.admit(ip(1), now).expect("a place");
+        let second = gate.admit(ip(1), now).expect("a place");
+        assert_eq!((first.keypad_only(), second.keypad_only()), (false, true));
+        drop(second);
+        assert!(gate.admit(ip(1), now).expect("a place").keypad_only(), "the first is still heard");
+        drop(first);
+        assert!(!gate.admit(ip(1), now).expect("a place").keypad_only());
+    }
+
+    /// A machine that falls behind more and more: callers are heard, then get the keypad, then a busy answer;
+    /// once it has caught up they are heard again.
+    #[test]
+    fn a_machine_that_falls_behind_takes_keys_then_nobody_and_recovers() {
+        let gate = Gate::new(WIDE);
+        let began = Instant::now();
+        let mut told = Vec::new();
+        // A second each: of 100 calls' 5,000 ticks so many are late.
+        for (second, late) in [0, 0, 40, 200, 400, 400, 100, 0, 0, 0, 0, 0].into_iter().enumerate() {
+            let now = began + Duration::from_secs(second as u64);
+            gate.load().ticked(now, 5_000, late);
+            told.push(match gate.admit(ip(1), now).map(|permit| permit.keypad_only()) {
+                Ok(false) => 'h',
+                Ok(true) => 'k',
+                Err(refused) => {
+                    assert_eq!(refused, Refused::Overloaded);
+                    'b'
+                }
+            });
+        }
+        assert_eq!(told.iter().collect::<String>(), "hhhkbbbbbbkh");
     }
 }

@@ -9,6 +9,9 @@ pub mod flac;
 #[cfg(feature = "telephone")]
 pub mod gate;
 
+#[cfg(feature = "telephone")]
+pub mod load;
+
 #[cfg(feature = "mic")]
 pub mod mic;
 

@@ -93,7 +93,7 @@ pub(crate) fn run(config: &Config, args: &CallArgs) -> anyhow::Result<ExitCode> 
 
 fn arrival(args: &CallArgs, ani: Option<Ani>, dnis: Option<Dnis>) -> anyhow::Result<Arrival> {
     let id = format!("call-{}", attendant::host::unique()).parse()?;
-    Ok(Arrival { id, ani: args.ani.clone().or(ani), dnis: args.dnis.clone().or(dnis) })
+    Ok(Arrival { id, ani: args.ani.clone().or(ani), dnis: args.dnis.clone().or(dnis), keypad_only: false })
 }
 
 /// Drives a call to its end with its timeline on standard output.

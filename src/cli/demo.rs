@@ -146,6 +146,7 @@ fn take_call(
         id: format!("demo-{}", attendant::host::unique()).parse()?,
         ani: script.ani.clone(),
         dnis: script.dnis.clone(),
+        keypad_only: false,
     };
     let conversation = Conversation::new(line.live.current()).anonymous();
     let record = if args.fast {

@@ -37,7 +37,8 @@ pub(crate) fn run(config: &Config, args: &DialArgs) -> anyhow::Result<ExitCode> 
     sip.udp.set_port(0);
     (sip.tcp, sip.tls, sip.registrar) = (None, None, None);
     let line = Arc::new(show::open_line(config)?);
-    let serving = Serving::new(Arc::new(LineAnswerer::new(line)), Gate::new(phone::limits(config)?));
+    let gate = Gate::new(phone::limits(config)?);
+    let serving = Serving::new(Arc::new(LineAnswerer::new(line, Arc::clone(&gate))), gate);
     serving.gate().close();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let (dialer, running) = runtime.block_on(async {

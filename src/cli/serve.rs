@@ -40,7 +40,8 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     }
     let agents = phone::Agents::from_settings(config)?;
     let line = Arc::new(show::open_line(config)?);
-    let serving = Serving::new(Arc::new(LineAnswerer::new(line)), Gate::new(limits));
+    let gate = Gate::new(limits);
+    let serving = Serving::new(Arc::new(LineAnswerer::new(line, Arc::clone(&gate))), gate);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("signalling")

@@ -41,6 +41,10 @@ impl Conversation {
             if self.ended {
                 return;
             }
+            if self.keypad_only {
+                self.take_unheard(turn);
+                continue;
+            }
             match turn {
                 Turn::SpeechStarted { .. } => {
                     self.actions.push_back(Action::Note(Note::SpeechStarted));
@@ -53,6 +57,22 @@ impl Conversation {
                 }
                 Turn::NoInput => self.no_input(),
             }
+        }
+    }
+
+    /// Where only keys count: speech over a prompt is let pass, and to an answer in speech the line says that
+    /// it takes keys.
+    fn take_unheard(&mut self, turn: Turn) {
+        match turn {
+            Turn::SpeechStarted { .. } | Turn::Speculate { .. } | Turn::SpeechResumed => {}
+            Turn::SpeechEnded { utterance, .. } | Turn::MaxSpeech { utterance } => {
+                if !self.awaiting {
+                    return;
+                }
+                let spoken = utterance.ended.since(utterance.started);
+                if spoken < SHORTEST_ANSWER { self.wait_on() } else { self.hearing_fault(Fault::Overloaded) }
+            }
+            Turn::NoInput => self.no_input(),
         }
     }
 

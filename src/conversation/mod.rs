@@ -49,6 +49,9 @@ pub const MIN_SPEECH: Duration = Duration::from_millis(60);
 /// However long a caller has been waited for, so much time is left after a noise to begin to speak.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1_500);
 
+/// The decision of a record's first turn, where the line was too busy to listen.
+const KEYPAD_ONLY: &str = "keypad_only";
+
 /// One caller's call, from arrival to its record.
 pub struct Conversation {
     flow: Arc<Flow>,
@@ -79,6 +82,7 @@ pub struct Conversation {
     look_ups: Vec<LookUpRecord>,
     local: Option<DateTime>,
     is_anonymous: bool,
+    keypad_only: bool,
     transfer: Option<(RequestId, Handoff)>,
     /// Keys pressed so far for one answer.
     entry: String,
@@ -120,6 +124,7 @@ impl Conversation {
             look_ups: Vec::new(),
             local: None,
             is_anonymous: false,
+            keypad_only: false,
             transfer: None,
             entry: String::new(),
             timers: Timers::default(),
@@ -140,6 +145,11 @@ impl Conversation {
     /// demonstrations, where one number rings again and again.
     pub fn anonymous(self) -> Conversation {
         Conversation { is_anonymous: true, ..self }
+    }
+
+    /// Recognises nothing: the line is too busy to listen, and the caller gets the keypad menu at once.
+    pub fn keypad_only(self, keypad_only: bool) -> Conversation {
+        Conversation { keypad_only, ..self }
     }
 
     /// Whether what the caller says and keys now must not be shown, logged or recorded.
@@ -259,12 +269,17 @@ impl Conversation {
         let longest = Duration::from_millis(self.flow.line.timeouts.max_call_ms);
         self.timers.set(TimerReason::MaxCall, self.now + longest);
         self.actions.push_back(Action::Answer);
+        if self.keypad_only {
+            // So that the record says why nobody was heard.
+            self.turns.push(TurnRecord { decision: KEYPAD_ONLY.to_owned(), ..TurnRecord::default() });
+        }
         self.dialogue.handle_arrival(Arrival {
             id: Some(id),
             ani,
             dnis,
             local: self.local,
             is_anonymous: self.is_anonymous,
+            keypad_only: self.keypad_only,
         });
         self.carry_out();
     }

@@ -55,6 +55,8 @@ pub struct Script {
     pub dnis: Option<Dnis>,
     /// The line's day and hour.
     pub local: Option<DateTime>,
+    /// Whether the line takes keys alone: it is too busy to listen.
+    pub keypad_only: bool,
     /// What the store knows, at text level: look-up name and its argument, to rows.
     pub given: BTreeMap<(String, String), Vec<Row>>,
     /// What the caller does, in order.
@@ -148,7 +150,12 @@ impl Script {
                                     .map_err(|_| format!("at: '{value}': expected 2026-05-04T09:30"))?,
                             )
                         }
-                        _ => return Err(format!("unknown key '{key}': expected ani, dnis or at")),
+                        "keypad_only" if value == "yes" => self.keypad_only = true,
+                        _ => {
+                            return Err(format!(
+                                "'{key}={value}': expected ani, dnis, at or keypad_only=yes"
+                            ));
+                        }
                     }
                 }
             }

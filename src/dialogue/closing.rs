@@ -21,7 +21,8 @@ impl Dialogue {
         self.seeking = None;
         self.say("anything_else");
         self.state = State::Purpose { wrap_up: true };
-        self.listen(Question::OPEN);
+        // By keys it can only be yes or no; yes leads to the menu.
+        self.listen(if self.arrival.keypad_only { Question::YES_NO } else { Question::OPEN });
     }
 
     /// The caller has all they wanted: asks how content they are, once, then says goodbye.

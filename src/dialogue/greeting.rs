@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::civil::DateTime;
 use sha2::{Digest, Sha256};
 
-use super::speaking::value;
+use super::speaking::{Values, value};
 use super::spec::GreetingSpec;
 use super::state::{Asked, State, Work};
 use super::{Dialogue, Move, Question};
@@ -33,6 +33,8 @@ pub struct Arrival {
     /// Whether the caller is nobody's, so that no earlier call of the number is theirs: in a suite or a
     /// demonstration.
     pub is_anonymous: bool,
+    /// Whether nothing that the caller says will be recognised: the line is full, and goes by keys alone.
+    pub keypad_only: bool,
 }
 
 impl Arrival {
@@ -135,6 +137,7 @@ impl Dialogue {
         let label = self.flow.intents.get(&intent).map(|s| s.label.clone()).unwrap_or_default();
         self.intent = Some(intent);
         self.say(&self.greeting());
+        self.tell_keypad_only();
         self.say_with("dropped", value("label", &label));
         self.state = State::WelcomeBack;
         self.listen(Question::YES_NO);
@@ -177,7 +180,16 @@ impl Dialogue {
 
     pub(super) fn greet(&mut self) {
         self.say(&self.greeting());
+        self.tell_keypad_only();
         self.ask_purpose();
+    }
+
+    /// Whoever is not going to be heard is told so, before they talk to nobody.
+    fn tell_keypad_only(&mut self) {
+        if self.arrival.keypad_only {
+            self.decided("keypad_only", "the line is too busy to listen");
+            self.say_if_there("keypad_only", Values::new());
+        }
     }
 
     fn greeting(&self) -> String {
@@ -188,6 +200,9 @@ impl Dialogue {
     pub(super) fn ask_purpose(&mut self) {
         self.asked = Asked::default();
         self.narrowed = false;
+        if self.arrival.keypad_only {
+            return self.menu();
+        }
         self.say_nth("how_can_i_help", 0);
         self.state = State::Purpose { wrap_up: false };
         self.listen(Question::OPEN);

@@ -422,6 +422,9 @@ impl Dialogue {
             | State::Step { .. }
             | State::ConfirmAction
             | State::Callback { .. } => self.keyed_yes_no(keys),
+            State::Purpose { wrap_up: true } if self.arrival.keypad_only && keys == "2" => {
+                self.nothing_else()
+            }
             // A caller who reaches for the keys wants the menu.
             State::Purpose { .. } => self.menu(),
             State::Working(_) => {}

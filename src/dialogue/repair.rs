@@ -46,7 +46,7 @@ impl Dialogue {
             State::Purpose { wrap_up: true } if count > 1 => self.goodbye(),
             State::Purpose { wrap_up: true } => {
                 self.say("anything_else");
-                self.listen(Question::OPEN);
+                self.listen(if self.arrival.keypad_only { Question::YES_NO } else { Question::OPEN });
             }
             State::Purpose { wrap_up: false } => self.purpose_again("no_input", count),
             State::ConfirmIntent { .. }
@@ -103,6 +103,10 @@ impl Dialogue {
                 self.repeat();
             }
             State::Rating => self.rated(None),
+            State::Purpose { wrap_up: true } | State::WelcomeBack if self.arrival.keypad_only => {
+                self.say_aside("hearing_fault");
+                self.repeat();
+            }
             State::ConfirmIntent { .. }
             | State::Choose { .. }
             | State::WelcomeBack

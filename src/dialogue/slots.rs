@@ -150,6 +150,11 @@ impl Dialogue {
     }
 
     pub(super) fn ask_slot_in_words(&mut self, index: usize) {
+        if self.arrival.keypad_only && self.slot_entity(index).is_none_or(|e| e.kind.keys().is_none()) {
+            // No key is an answer to it, and nobody listens: another way to the value, else a person.
+            self.decided("keypad_only", "the question has no answer by key");
+            return self.slot_unknown(index);
+        }
         let ask = self.slot_prompt(index, "ask");
         self.say_nth(&ask, self.asked.times());
         self.state = State::Slot { index };

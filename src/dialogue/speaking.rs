@@ -98,6 +98,9 @@ impl Dialogue {
     }
 
     pub(super) fn listen(&mut self, question: Question) {
+        if self.arrival.keypad_only && question == Question::YES_NO {
+            self.say_if_there("yes_no_keys", Values::new());
+        }
         self.question = question.clone();
         self.said_is_whole = true;
         self.moves.push_back(Move::Listen(question));

@@ -151,6 +151,10 @@ pub struct LinePrompts {
     pub nobody_there: PromptSpec,
     /// The recogniser does not work.
     pub hearing_fault: PromptSpec,
+    /// After the greeting, where the line is too busy to listen; the keypad menu follows.
+    pub keypad_only: Option<PromptSpec>,
+    /// After a question of yes or no, where the line takes keys alone.
+    pub yes_no_keys: Option<PromptSpec>,
     /// The store does not work.
     pub look_up_fault: PromptSpec,
     /// Asks whether the line shall have the caller called back.

@@ -165,7 +165,12 @@ pub struct RealTimeEngines {
     /// The prompt that may still speak; another id stops the voice.
     speaking: Arc<AtomicU32>,
     tickets: BTreeMap<RequestId, Ticket>,
+    /// Who wants to know how long utterances wait.
+    waits: Option<Waits>,
 }
+
+/// Told how long each utterance waited for a recogniser; [`Duration::MAX`] where it was not taken.
+pub type Waits = Arc<dyn Fn(Duration) + Send + Sync>;
 
 impl RealTimeEngines {
     /// Engines of `line` for one call that begins now.
@@ -194,7 +199,14 @@ impl RealTimeEngines {
             prompts,
             speaking,
             tickets: BTreeMap::new(),
+            waits: None,
         }
+    }
+
+    /// Tells how long each utterance waits for a recogniser.
+    #[must_use]
+    pub fn telling_waits(self, waits: Waits) -> RealTimeEngines {
+        RealTimeEngines { waits: Some(waits), ..self }
     }
 
     fn reply(&self, event: Event) {
@@ -204,14 +216,24 @@ impl RealTimeEngines {
 
     fn recognize(&mut self, id: RequestId, utterance: &crate::call::Utterance, expect: &crate::call::Expect) {
         let to_call = self.to_call.clone();
-        let reply = Box::new(move |result| {
+        let (waits, since) = (self.waits.clone(), Instant::now());
+        let reply = Box::new(move |result: Result<crate::call::Recognition, AsrError>| {
+            if let (Some(waits), Ok(recognition)) = (waits, &result) {
+                waits(since.elapsed().saturating_sub(recognition.compute));
+            }
             let _ = to_call.send(Reply::Event(recognized(id, result)));
         });
         match self.line.pool.submit(utterance.clone(), expect.clone(), reply) {
             Ok(ticket) => {
                 self.tickets.insert(id, ticket);
             }
-            Err(error) => self.reply(Event::RecognitionFailed { id, fault: asr_fault(&error) }),
+            Err(error) => {
+                let fault = asr_fault(&error);
+                if let Some(waits) = self.waits.as_ref().filter(|_| fault == Fault::Overloaded) {
+                    waits(Duration::MAX);
+                }
+                self.reply(Event::RecognitionFailed { id, fault });
+            }
         }
     }
 

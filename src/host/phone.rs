@@ -9,6 +9,7 @@ use super::session::{Arrival, Channel};
 use crate::audio::Frame;
 use crate::call::{Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId};
 use crate::channel::gate::Limits;
+use crate::channel::load::LoadLimits;
 use crate::channel::sip::{Account, HandOver, Means, PhoneCall, SipSettings, Taker, Tls};
 use crate::config::{Config, ConfigError};
 use crate::wire::sdp::Codec;
@@ -23,11 +24,22 @@ pub fn limits(config: &Config) -> Result<Limits, ConfigError> {
         let number = config.number(key, 1..=100_000, "a whole number from 1 to 100000")?;
         Ok::<_, ConfigError>(usize::try_from(number).unwrap_or(usize::MAX))
     };
+    let permille = |key| config.number(key, 1..=1_000, "late ticks of a thousand, from 1 to 1000");
     Ok(Limits {
         at_once: number("calls_at_once")?,
         at_once_of_source: number("calls_at_once_of_source")?,
         per_second: number("calls_per_second")?,
         per_second_of_source: number("calls_per_second_of_source")?,
+        heard_at_once: number("calls_heard_at_once")?,
+        load: LoadLimits {
+            keypad_late_permille: permille("keypad_past_late_permille")?,
+            busy_late_permille: permille("busy_past_late_permille")?,
+            keypad_wait: Duration::from_millis(config.number(
+                "keypad_past_wait_ms",
+                1..=60_000,
+                "milliseconds from 1 to 60000",
+            )?),
+        },
     })
 }
 
@@ -316,6 +328,7 @@ fn telephone(
     call: PhoneCall,
 ) -> (Arrival, Telephone) {
     let id: CallId = format!("call-{}", super::unique()).parse().expect("letters, digits and dashes");
+    let keypad_only = call.keypad_only();
     let telephone = Telephone {
         call,
         id: id.clone(),
@@ -324,7 +337,7 @@ fn telephone(
         transfer: None,
         failed: None,
     };
-    (Arrival { id, ani, dnis }, telephone)
+    (Arrival { id, ani, dnis, keypad_only }, telephone)
 }
 
 /// Hands telephones' calls to a line.

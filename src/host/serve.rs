@@ -10,6 +10,7 @@ use super::session::{Arrival, Channel};
 use crate::audio::Frame;
 use crate::call::{CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId};
 use crate::channel::gate::Gate;
+use crate::channel::load::Punctuality;
 
 /// Whoever answers calls.
 pub trait Answerer: Send + Sync + 'static {
@@ -24,13 +25,14 @@ pub trait Answerer: Send + Sync + 'static {
 #[cfg(feature = "host")]
 pub struct LineAnswerer {
     line: Arc<super::line::Line>,
+    gate: Arc<Gate>,
 }
 
 #[cfg(feature = "host")]
 impl LineAnswerer {
-    /// Answers by this line.
-    pub fn new(line: Arc<super::line::Line>) -> LineAnswerer {
-        LineAnswerer { line }
+    /// Answers by this line, and tells the gate how long callers' sentences wait to be recognised.
+    pub fn new(line: Arc<super::line::Line>, gate: Arc<Gate>) -> LineAnswerer {
+        LineAnswerer { line, gate }
     }
 }
 
@@ -40,9 +42,14 @@ impl Answerer for LineAnswerer {
         use super::{engines::RealTimeEngines, session::Session};
 
         let mut milestones = Milestones { call: arrival.id.clone() };
-        let mut engines = RealTimeEngines::new(Arc::clone(&self.line), channel.is_paced());
+        let gate = Arc::clone(&self.gate);
+        let told = Arc::new(move |wait| gate.load().waited(Instant::now(), wait));
+        let mut engines =
+            RealTimeEngines::new(Arc::clone(&self.line), channel.is_paced()).telling_waits(told);
         let flow = self.line.live.current();
-        let conversation = crate::conversation::Conversation::new(flow).at(super::local_time());
+        let conversation = crate::conversation::Conversation::new(flow)
+            .at(super::local_time())
+            .keypad_only(arrival.keypad_only);
         Session::new(conversation, &mut engines, &mut milestones).run(arrival, channel, true)
     }
 
@@ -132,9 +139,14 @@ impl Serving {
     /// Holds a call to its end on this thread.
     pub fn hold(&self, arrival: Arrival, channel: impl Channel) {
         let id = arrival.id.clone();
-        tracing::info!(call = %id, "a call begins");
+        tracing::info!(call = %id, keypad_only = arrival.keypad_only, "a call begins");
         let began = Instant::now();
-        let mut watched = Watched { channel, stopping: Arc::clone(&self.stopping) };
+        let mut watched = Watched {
+            channel,
+            stopping: Arc::clone(&self.stopping),
+            gate: Arc::clone(&self.gate),
+            punctuality: Punctuality::default(),
+        };
         let record = self.answerer.answer(arrival, &mut watched);
         watched.channel.finish(&|| self.stopping.load(Ordering::Relaxed));
         let seconds = began.elapsed().as_secs_f32();
@@ -191,16 +203,23 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// A channel that ends when the line stops.
+/// A channel that ends when the line stops, and whose punctuality is watched.
 struct Watched<C> {
     channel: C,
     stopping: Arc<AtomicBool>,
+    gate: Arc<Gate>,
+    punctuality: Punctuality,
 }
 
 impl<C: Channel> Channel for Watched<C> {
     fn exchange(&mut self, now: CallTime, line: &Frame, line_talks: bool) -> Option<Frame> {
         if self.stopping.load(Ordering::Relaxed) {
             return None;
+        }
+        let real = Instant::now();
+        self.punctuality.tick(real, now);
+        if let Some((ticks, late)) = self.punctuality.take() {
+            self.gate.load().ticked(real, ticks, late);
         }
         self.channel.exchange(now, line, line_talks)
     }

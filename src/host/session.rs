@@ -113,6 +113,8 @@ pub struct Arrival {
     pub ani: Option<Ani>,
     /// The number dialled.
     pub dnis: Option<Dnis>,
+    /// Whether the line is too busy to listen: whoever answers takes keys alone.
+    pub keypad_only: bool,
 }
 
 /// No call of the driver's goes on for longer, whatever the conversation thinks: a last resort.
@@ -164,7 +166,7 @@ impl<'a> Session<'a> {
     /// Runs the call. Returns its record; every call has one.
     pub fn run(mut self, arrival: Arrival, channel: &mut dyn Channel, real_time: bool) -> Option<CallRecord> {
         let began = Instant::now();
-        let Arrival { id, ani, dnis } = arrival;
+        let Arrival { id, ani, dnis, keypad_only: _ } = arrival;
         self.event(CallTime::ZERO, Event::CallArrived { id, ani, dnis });
         let mut now = CallTime::ZERO;
         while !self.is_over() && now < LONGEST {

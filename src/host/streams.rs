@@ -66,7 +66,8 @@ pub fn taker(serving: &Arc<Serving>) -> Taker {
         let id = format!("call-{}", super::unique()).parse().expect("letters, digits and dashes");
         tracing::info!(call = %id, provider_call = start.call, "a stream begins");
         let caller = StreamCaller { call, unreachable: None };
-        serving.take(Arrival { id, ani: start.ani, dnis: start.dnis }, caller);
+        let keypad_only = caller.call.keypad_only();
+        serving.take(Arrival { id, ani: start.ani, dnis: start.dnis, keypad_only }, caller);
     })
 }
 

@@ -233,6 +233,7 @@ pub fn run_case(line: &Line, case: &Case) -> Result<CaseReport, SuiteError> {
         id: format!("suite-{}-{}", super::unique(), case.seed).parse().expect("letters, digits and dashes"),
         ani: case.script.ani.clone(),
         dnis: case.script.dnis.clone(),
+        keypad_only: false,
     };
     let record = Session::new(conversation, &mut engines, &mut log).run(arrival, &mut caller, false);
     let (timeline, delays) = log.finish();

@@ -45,7 +45,12 @@ fn call(line: &Line, id: &str, mut caller: impl FnMut(usize) -> Option<Typed>) -
         }
     };
     let mut log = CallLog::new(None, &mut watch);
-    let arrival = Arrival { id: id.parse().expect("an id"), ani: "5550100".parse().ok(), dnis: None };
+    let arrival = Arrival {
+        id: id.parse().expect("an id"),
+        ani: "5550100".parse().ok(),
+        dnis: None,
+        keypad_only: false,
+    };
     let conversation = Conversation::new(Arc::clone(&line.flow));
     let record = Session::new(conversation, &mut engines, &mut log).run(arrival, &mut channel, false);
     log.finish();

@@ -71,7 +71,7 @@ fn prepare(server: &Arc<Server>, tx: &Transaction, source: IpAddr) -> std::resul
     let permit = server.gate.admit(source, Instant::now()).map_err(|refused| {
         let code = match refused {
             Refused::Busy => StatusCode::BusyHere,
-            Refused::TooFast | Refused::Closing => StatusCode::ServiceUnavailable,
+            Refused::TooFast | Refused::Overloaded | Refused::Closing => StatusCode::ServiceUnavailable,
         };
         Refusal { headers: vec![Header::RetryAfter("5".into())], ..Refusal::new(code, refused.to_string()) }
     })?;

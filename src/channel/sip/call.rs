@@ -117,7 +117,7 @@ pub struct PhoneCall {
     now: CallTime,
     handing: Handing,
     handed: Option<Result<(), Fault>>,
-    _permit: Option<Permit>,
+    permit: Option<Permit>,
 }
 
 impl PhoneCall {
@@ -141,7 +141,7 @@ impl PhoneCall {
             now: CallTime::ZERO,
             handing: Handing::Nobody,
             handed: None,
-            _permit: permit,
+            permit,
         };
         (call, Control { signals: signals_in, commands: commands_out })
     }
@@ -149,6 +149,11 @@ impl PhoneCall {
     /// Who calls whom.
     pub fn parties(&self) -> &Parties {
         &self.parties
+    }
+
+    /// Whether the line is too busy to listen to this caller.
+    pub fn keypad_only(&self) -> bool {
+        self.permit.as_ref().is_some_and(Permit::keypad_only)
     }
 
     /// Sends 20 ms of the line and gives 20 ms of the caller; `None` once the call is over.

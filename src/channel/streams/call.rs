@@ -29,7 +29,7 @@ pub struct StreamCall {
     quiet: Duration,
     silence_limit: Duration,
     cause: HangupCause,
-    _permit: Permit,
+    permit: Permit,
 }
 
 impl StreamCall {
@@ -49,13 +49,18 @@ impl StreamCall {
             quiet: Duration::ZERO,
             silence_limit,
             cause: HangupCause::Caller,
-            _permit: permit,
+            permit,
         }
     }
 
     /// Who calls.
     pub fn start(&self) -> &Start {
         &self.start
+    }
+
+    /// Whether the line is too busy to listen to this caller.
+    pub fn keypad_only(&self) -> bool {
+        self.permit.keypad_only()
     }
 
     /// Who ended the call, once [`StreamCall::exchange`] has given `None`.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use jiff::civil::DateTime;
 
 use crate::call::{CallRecord, CallTime, HangupCause, LookUpRecord, Stage, TurnRecord, look_up_spec};
+use crate::conversation::KEYPAD_ONLY;
 
 /// Silence that stands for a caller who said nothing: longer than the line waits for an answer.
 const SILENCE: &str = "silence 8s";
@@ -28,11 +29,14 @@ pub fn of_record(record: &CallRecord, local: Option<DateTime>) -> String {
     if let Some(local) = local {
         let _ = write!(script, " at={local}");
     }
+    if record.turns.iter().any(|turn| turn.decision == KEYPAD_ONLY) {
+        script += " keypad_only=yes";
+    }
     script += "\n";
     given(&mut script, &record.look_ups);
     let mut since = CallTime::ZERO;
     let mut broken = false;
-    for turn in &record.turns {
+    for turn in record.turns.iter().filter(|turn| turn.decision != KEYPAD_ONLY) {
         broken = faults(&mut script, record, since, turn.ended, broken);
         since = turn.ended;
         step(&mut script, turn);

@@ -86,7 +86,8 @@ impl<'a> Runner<'a> {
             conversation: match script.local {
                 Some(local) => Conversation::new(Arc::clone(flow)).at(local),
                 None => Conversation::new(Arc::clone(flow)),
-            },
+            }
+            .keypad_only(script.keypad_only),
             flow,
             script,
             now: CallTime::ZERO,

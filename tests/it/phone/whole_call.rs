@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use attendant::audio::{FRAME_SAMPLES, Frame, LINE_RATE_HZ, Law, RATE_HZ, Resampler, SplitMix64};
 use attendant::call::{CallRecord, CallTime, Disposition};
+use attendant::channel::gate::Gate;
 use attendant::channel::wav;
 use attendant::config::Config;
 use attendant::conversation::script::Script;
 use attendant::host::caller::{ScriptedCaller, cues};
 use attendant::host::line::Line;
+use attendant::host::phone;
 use attendant::host::serve::{Answerer, LineAnswerer};
 use attendant::host::session::{Arrival, Channel};
 use attendant::wire::rtp::Packet;
@@ -68,7 +70,8 @@ fn open(folder: &Path) -> Option<(Arc<Line>, TestLine)> {
         }
     };
     let book = Arc::new(Book::default());
-    let kept = Kept { answerer: LineAnswerer::new(Arc::clone(&line)), book: Arc::clone(&book) };
+    let gate = Gate::new(phone::limits(&config).expect("limits"));
+    let kept = Kept { answerer: LineAnswerer::new(Arc::clone(&line), gate), book: Arc::clone(&book) };
     let guard = MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     Some((line, TestLine::serve(&[], Arc::new(kept), book, Machine::Alone { _guard: guard })))
 }
