@@ -317,6 +317,6 @@ mod tests {
                 }
             });
         }
-        assert_eq!(told.iter().collect::<String>(), "hhhkbbbbbbkh");
+        assert_eq!(told.iter().collect::<String>(), "hhhkbbbbbkhh");
     }
 }

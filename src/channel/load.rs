@@ -194,6 +194,7 @@ mod tests {
         load.waited(now, Duration::from_millis(801));
         load.waited(now + Duration::from_secs(2), Duration::ZERO);
         assert_eq!(load.room(now + Duration::from_secs(2)), Room::KeypadOnly);
+        let now = now + Duration::from_secs(3);
         load.waited(now, Duration::MAX);
         assert_eq!(load.room(now), Room::KeypadOnly, "keys need no recogniser");
         assert_eq!(load.room(now + WINDOW), Room::Whole);
