@@ -10,6 +10,27 @@ pub const LARGEST: usize = 65_535;
 /// Most header lines of a message.
 const MOST_HEADERS: usize = 200;
 
+/// Methods that are read; others get 501. Case counts (RFC 3261, section 7.1).
+const METHODS: [&str; 14] = [
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "INFO",
+    "INVITE",
+    "MESSAGE",
+    "NOTIFY",
+    "OPTIONS",
+    "PRACK",
+    "PUBLISH",
+    "REFER",
+    "REGISTER",
+    "SUBSCRIBE",
+    "UPDATE",
+];
+
+/// Schemes that a request may be for; others get 416.
+const SCHEMES: [&str; 3] = ["sip", "sips", "tel"];
+
 /// The largest sequence number (RFC 3261, section 8.1.1.5).
 const LARGEST_CSEQ: u32 = 0x7fff_ffff;
 
@@ -38,6 +59,8 @@ struct Head<'a> {
     headers: Vec<(String, String)>,
     /// Bytes up to the body.
     length: usize,
+    /// Whether a line was folded, or space stood before a colon.
+    is_odd: bool,
 }
 
 /// Judges a datagram.
@@ -74,20 +97,23 @@ impl<'a> Head<'a> {
         let mut lines = text.split("\r\n");
         let start = lines.next()?;
         let mut headers: Vec<(String, String)> = Vec::new();
+        let mut is_odd = false;
         for line in lines {
             if line.starts_with([' ', '\t']) {
+                is_odd = true;
                 let (_, value) = headers.last_mut()?;
                 value.push(' ');
                 value.push_str(line.trim());
                 continue;
             }
             let (name, value) = line.split_once(':')?;
+            is_odd |= name.ends_with([' ', '\t']);
             headers.push((long_name(name.trim_end_matches([' ', '\t'])), value.trim().to_owned()));
             if headers.len() > MOST_HEADERS {
                 return None;
             }
         }
-        Some(Head { start, headers, length: end + 4 })
+        Some(Head { start, headers, length: end + 4, is_odd })
     }
 
     fn all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
@@ -110,15 +136,18 @@ impl<'a> Head<'a> {
     /// Bytes of the body, of which `there` have come.
     fn judge(&self, there: usize) -> Result<usize, Fault> {
         self.judge_start()?;
-        if self.headers.iter().any(|(name, value)| !is_token(name) || value.contains(is_control)) {
+        if self.headers.iter().any(|(name, value)| !is_token(name) || has_bare_control(value)) {
             return Err(bad("a header line is malformed"));
         }
-        if self.all("via").next().is_none_or(|via| !is_via(via)) {
+        if self.all("via").next().is_none_or(|vias| !split_outside(vias, ',').into_iter().all(is_via)) {
             return Err(bad("Via is missing or malformed"));
+        }
+        if self.all("contact").flat_map(|value| split_outside(value, ',')).any(has_empty_parameter) {
+            return Err(bad("Contact is malformed"));
         }
         for party in ["from", "to"] {
             let value = self.one(party, "From and To have to stand once each")?;
-            if !is_address(value) {
+            if !is_address(value) || has_empty_parameter(value) {
                 return Err(bad("From or To is malformed"));
             }
         }
@@ -159,8 +188,16 @@ impl<'a> Head<'a> {
         }
         let scheme = uri.split_once(':').map(|(scheme, rest)| (scheme, !rest.is_empty()));
         let known = scheme.is_some_and(|(scheme, rest)| rest && is_token(scheme));
-        if !is_token(method) || !known || uri.contains(['<', '>', '"']) || uri.contains(is_control) {
+        let has_headers = uri.rsplit('@').next().is_some_and(|host| host.contains('?'));
+        let odd = has_headers || uri.contains(['<', '>', '"']) || uri.contains(is_control);
+        if !is_token(method) || !known || odd {
             return Err(bad("the request line is malformed"));
+        }
+        if !METHODS.contains(&method) {
+            return Err(Fault { code: 501, why: "the method is not known here" });
+        }
+        if scheme.is_some_and(|(scheme, _)| !SCHEMES.iter().any(|s| s.eq_ignore_ascii_case(scheme))) {
+            return Err(Fault { code: 416, why: "the request is for no sip, sips or tel URI" });
         }
         Ok(())
     }
@@ -180,6 +217,24 @@ impl<'a> Head<'a> {
         }
     }
 
+    /// What names the transaction of a request without a branch (RFC 3261, section 17.2.3): the same for an INVITE, its
+    /// CANCEL and the ACK of its refusal.
+    fn transaction(&self) -> u64 {
+        let uri = self.start.split(' ').nth(1).unwrap_or_default();
+        let count = self.all("cseq").next().and_then(|value| value.split_ascii_whitespace().next());
+        self.hash(&["via", "from", "call-id"], &[uri, count.unwrap_or_default()])
+    }
+
+    /// FNV-1a over headers and other parts: to tell apart, not to hide anything.
+    fn hash(&self, names: &[&str], others: &[&str]) -> u64 {
+        names
+            .iter()
+            .map(|name| self.all(name).next().unwrap_or_default())
+            .chain(others.iter().copied())
+            .flat_map(|part| part.bytes().chain([0]))
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    }
+
     /// An answer that a request's sender can match, or none: to a response, to an ACK, or where the headers
     /// that it takes are not there.
     fn answer(&self, code: u16, why: &str) -> Option<Vec<u8>> {
@@ -187,13 +242,18 @@ impl<'a> Head<'a> {
         if method == "ACK" {
             return None;
         }
-        let reason = if code == 505 { "Version Not Supported" } else { "Bad Request" };
+        let reason = match code {
+            416 => "Unsupported URI Scheme",
+            501 => "Not Implemented",
+            505 => "Version Not Supported",
+            _ => "Bad Request",
+        };
         let mut answer = format!("SIP/2.0 {code} {reason}\r\n");
         for (name, long) in
             [("via", "Via"), ("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq")]
         {
             let mut found = false;
-            for value in self.all(name).filter(|value| !value.contains(is_control)) {
+            for value in self.all(name).filter(|value| !has_bare_control(value)) {
                 answer.push_str(&format!("{long}: {value}\r\n"));
                 found = true;
                 if name != "via" {
@@ -239,6 +299,22 @@ fn is_control(c: char) -> bool {
     c.is_control() && c != '\t'
 }
 
+/// A control character that is not escaped in a quoted string (RFC 3261, section 25.1: a quoted pair may be any but CR
+/// and LF).
+fn has_bare_control(value: &str) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    value.chars().any(|c| {
+        let may = quoted && escaped && c != '\r' && c != '\n';
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        is_control(c) && !may
+    })
+}
+
 fn number(s: &str, largest: u32) -> Option<u32> {
     let digits = !s.is_empty() && s.len() <= 10 && s.bytes().all(|b| b.is_ascii_digit());
     s.parse().ok().filter(|n| digits && *n <= largest)
@@ -250,14 +326,22 @@ fn is_number(s: &str, largest: u32) -> bool {
 
 /// `SIP / 2.0 / UDP host…`: RFC 4475 spells it with spaces, and that is valid.
 fn is_via(value: &str) -> bool {
+    if has_empty_parameter(value) {
+        return false;
+    }
     let mut parts = value.splitn(3, '/').map(str::trim);
     let (Some(name), Some(version), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
         return false;
     };
     let mut rest = rest.splitn(2, [' ', '\t']);
     let transport = rest.next().unwrap_or_default();
-    let host = rest.next().unwrap_or_default().trim();
-    name.eq_ignore_ascii_case("SIP") && version == "2.0" && is_token(transport) && !host.is_empty()
+    let host = rest.next().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    name.eq_ignore_ascii_case("SIP") && version == "2.0" && is_token(transport) && is_host(host)
+}
+
+/// A name or address, with or without a port.
+fn is_host(host: &str) -> bool {
+    !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[] \t".contains(&b))
 }
 
 /// `"A \"quoted\" name" <uri>;tag=…`: quotes and brackets close, and there is a URI.
@@ -271,6 +355,7 @@ fn is_address(value: &str) -> bool {
             _ if quoted => {}
             '<' => brackets += 1,
             '>' => brackets -= 1,
+            ' ' | '\t' if brackets > 0 => return false,
             ':' => uri = true,
             _ => {}
         }
@@ -279,6 +364,105 @@ fn is_address(value: &str) -> bool {
         }
     }
     !quoted && brackets == 0 && uri
+}
+
+/// Parts between separators that stand neither in quotation marks nor in brackets.
+fn split_outside(value: &str, separator: char) -> Vec<&str> {
+    let (mut quoted, mut escaped, mut brackets, mut from) = (false, false, 0u32, 0);
+    let mut parts = Vec::new();
+    for (at, c) in value.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '<' if !quoted => brackets += 1,
+            '>' if !quoted => brackets = brackets.saturating_sub(1),
+            _ if c == separator && !quoted && brackets == 0 => {
+                parts.push(&value[from..at]);
+                from = at + c.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&value[from..]);
+    parts
+}
+
+/// `;;`, or a semicolon with nothing behind it.
+fn has_empty_parameter(value: &str) -> bool {
+    split_outside(value, ';').iter().skip(1).any(|part| part.trim().is_empty())
+}
+
+/// The same request in the spelling that most use, where it is valid and spelled so that few can read it: folded lines,
+/// space before colons and around separators, a Via without a branch and a From without a tag as RFC 2543 wrote them. `None` where it is plain.
+///
+/// `message` is one that [`screen`] lets pass, without anything behind it.
+pub fn respelled(message: &[u8]) -> Option<Vec<u8>> {
+    let head = Head::read(message)?;
+    head.method()?;
+    let mut is_odd = head.is_odd;
+    let mut text = format!("{}\r\n", head.start);
+    let mut has_via = false;
+    for (name, value) in &head.headers {
+        let mut plain = match name.as_str() {
+            "via" => tightened(value, &['/', ';', '=', ',']),
+            "from" | "to" | "contact" => tightened(value, &[';', '=']),
+            _ => value.clone(),
+        };
+        if name == "from" && !names_tag(&plain) {
+            // A tag of the line's making is the same in all requests of a call.
+            plain.push_str(&format!(";tag={:016x}", head.hash(&["from", "call-id"], &[])));
+        }
+        if name == "via" && !core::mem::replace(&mut has_via, true) && !names_branch(&plain) {
+            plain.push_str(&format!(";branch=z9hG4bK{:016x}", head.transaction()));
+        }
+        is_odd |= plain != *value;
+        text.push_str(&format!("{name}: {plain}\r\n"));
+    }
+    text.push_str("\r\n");
+    let mut bytes = text.into_bytes();
+    bytes.extend(&message[head.length..]);
+    is_odd.then_some(bytes)
+}
+
+fn names_tag(from: &str) -> bool {
+    split_outside(from, ';').iter().skip(1).any(|p| p.trim_start().to_ascii_lowercase().starts_with("tag="))
+}
+
+/// Whether the topmost of these Vias has a branch.
+fn names_branch(vias: &str) -> bool {
+    let first = split_outside(vias, ',').into_iter().next().unwrap_or_default();
+    split_outside(first, ';')
+        .iter()
+        .skip(1)
+        .any(|p| p.trim_start().to_ascii_lowercase().starts_with("branch="))
+}
+
+/// Without space around separators outside of quotation marks and brackets; other runs of space become one.
+fn tightened(value: &str, separators: &[char]) -> String {
+    let (mut quoted, mut escaped, mut brackets, mut space) = (false, false, 0u32, false);
+    let mut out = String::with_capacity(value.len());
+    for c in value.chars() {
+        let outside = !quoted && brackets == 0;
+        if outside && c.is_ascii_whitespace() {
+            space = true;
+            continue;
+        }
+        let joins = outside && (separators.contains(&c) || out.ends_with(|last| separators.contains(&last)));
+        if core::mem::take(&mut space) && !joins && !out.is_empty() {
+            out.push(' ');
+        }
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '<' if !quoted => brackets += 1,
+            '>' if !quoted => brackets = brackets.saturating_sub(1),
+            _ => {}
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// Whether a text may go into a header that the line sends: no line breaks and no other controls, so that no

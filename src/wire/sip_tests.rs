@@ -68,6 +68,11 @@ fn malformed_requests_are_refused_with_an_answer() {
         ("INVITE sip:line@192.0.2.1 SIP/2.0", "INVITE <sip:line@192.0.2.1> SIP/2.0", "request line"),
         ("INVITE sip:line@192.0.2.1 SIP/2.0", "INVITE  sip:line@192.0.2.1 SIP/2.0", "request line"),
         ("INVITE sip:line@192.0.2.1 SIP/2.0", "INVITE sip:line@192.0.2.1; x SIP/2.0", "request line"),
+        ("INVITE sip:line@192.0.2.1 SIP/2.0", "INVITE sip:line@192.0.2.1?Subject=x SIP/2.0", "request line"),
+        ("Contact: <sip:5550100@192.0.2.7>", "Contact: <sip:5550100@192.0.2.7>;;x", "Contact"),
+        (";branch=z9hG4bK1", ";;branch=z9hG4bK1", "Via"),
+        (";branch=z9hG4bK1", ";branch=z9hG4bK1,", "Via"),
+        ("To: <sip:line@192.0.2.1>", "To: < sip:line@192.0.2.1 >", "malformed"),
         ("Contact:", "Con tact:", "header line"),
         ("Contact: <", "Contact: \0<", "header line"),
     ] {
@@ -79,6 +84,40 @@ fn malformed_requests_are_refused_with_an_answer() {
     }
     let (_, answer) = refused(&changed("sip:line@192.0.2.1 SIP/2.0", "sip:line@192.0.2.1 SIP/7.0"));
     assert!(answer.expect("addressable").starts_with("SIP/2.0 505 "));
+    let (_, answer) = refused(&invite().replace("INVITE", "invite"));
+    assert!(answer.expect("addressable").starts_with("SIP/2.0 501 "));
+    let (_, answer) = refused(&changed("INVITE sip:line@192.0.2.1", "INVITE http://192.0.2.1/"));
+    assert!(answer.expect("addressable").starts_with("SIP/2.0 416 "));
+}
+
+#[test]
+fn a_rare_spelling_becomes_the_usual_one_and_the_usual_one_stays() {
+    let again = |text: &str| respelled(text.as_bytes()).map(|bytes| String::from_utf8(bytes).expect("text"));
+    assert_eq!(again(&invite()), None);
+    let odd = changed(
+        "Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK1",
+        "v : SIP / 2.0\r\n /UDP \t192.0.2.7:5060 ;\r\n branch = z9hG4bK1 , SIP/2.0/TCP x",
+    )
+    .replace("192.0.2.7>;tag=1", "192.0.2.7> ;\r\n\ttag = 1");
+    let plain = again(&odd).expect("odd");
+    for line in [
+        "via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK1,SIP/2.0/TCP x\r\n",
+        "from: \"A \\\" caller\" <sip:5550100@192.0.2.7>;tag=1\r\n",
+    ] {
+        assert!(plain.contains(line), "{plain}");
+    }
+    assert!(plain.ends_with(BODY));
+    assert_eq!(screen(plain.as_bytes()), Verdict::Pass(plain.len()));
+    assert_eq!(again(&plain), None, "once is enough");
+    // RFC 2543: the same branch for all that belongs to one transaction, another for another.
+    let old = changed(";branch=z9hG4bK1", "");
+    let branch = |text: &str| {
+        let plain = again(text).expect("without a branch");
+        plain.split(";branch=").nth(1).and_then(|rest| rest.split("\r\n").next()).expect("one").to_owned()
+    };
+    assert!(branch(&old).starts_with("z9hG4bK"));
+    assert_eq!(branch(&old), branch(&old.replace("INVITE", "CANCEL")));
+    assert_ne!(branch(&old), branch(&old.replace("CSeq: 1", "CSeq: 2")));
 }
 
 #[test]
@@ -119,6 +158,9 @@ fn a_hundred_thousand_bent_messages_are_judged() {
         match screen(&bytes) {
             Verdict::Pass(length) => {
                 assert!(length <= bytes.len());
+                if let Some(plain) = respelled(&bytes[..length]) {
+                    assert!(!matches!(screen(&plain), Verdict::Refuse { .. }), "{plain:?}");
+                }
                 passed += 1;
             }
             Verdict::Refuse { answer: Some(answer), .. } => {

@@ -69,9 +69,27 @@ pub(super) fn unknown_demands(request: &Request) -> Option<String> {
     let unknown: Vec<&str> = demanded
         .split(',')
         .map(str::trim)
-        .filter(|t| !t.is_empty() && !["timer", "replaces"].contains(&t.to_ascii_lowercase().as_str()))
+        .filter(|t| !t.is_empty() && !t.eq_ignore_ascii_case("timer"))
         .collect();
     (!unknown.is_empty()).then(|| unknown.join(", "))
+}
+
+/// Whether a request's body is a description of sound, or there is none (RFC 3261, section 8.2.3).
+pub(super) fn is_sdp(request: &Request) -> bool {
+    let kind = request.header_value("Content-Type").or_else(|| request.header_value("c"));
+    request.body.is_empty()
+        || kind.is_none_or(|k| {
+            k.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case("application/sdp"))
+        })
+}
+
+/// Whether whoever asks takes a description of sound for an answer (RFC 3261, section 20.1).
+pub(super) fn accepts_sdp(request: &Request) -> bool {
+    let Some(accepted) = request.header_value("Accept") else { return true };
+    accepted.split(',').any(|range| {
+        let range = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(range.as_str(), "application/sdp" | "application/*" | "*/*")
+    })
 }
 
 /// The key of an INFO: `application/dtmf-relay` with `Signal=5`, or `application/dtmf` with the key alone.

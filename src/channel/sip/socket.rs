@@ -8,7 +8,7 @@ use rsipstack::{Error, Result};
 use tokio::net::UdpSocket;
 
 use super::server::Door;
-use crate::wire::sip::{Verdict, screen};
+use crate::wire::sip::{Verdict, respelled, screen};
 
 /// Hands on what the screen lets pass; answers or drops the rest by itself.
 pub(super) struct ScreenedSocket {
@@ -28,7 +28,15 @@ impl Socket for ScreenedSocket {
         loop {
             let (length, source) = self.inner.recv_from(buf).await?;
             match screen(&buf[..length]) {
-                Verdict::Pass(length) => return Ok((length, source)),
+                Verdict::Pass(length) => {
+                    let Some(plain) = respelled(&buf[..length]) else { return Ok((length, source)) };
+                    // What does not fit any more is read, or not, as it came.
+                    if let Some(room) = buf.get_mut(..plain.len()) {
+                        room.copy_from_slice(&plain);
+                        return Ok((plain.len(), source));
+                    }
+                    return Ok((length, source));
+                }
                 Verdict::KeepAlive { ping: true } => {
                     // RFC 5626, section 4.4.1. A pong that is lost is asked for again.
                     let _ = self.inner.send_to(b"\r\n", source).await;
