@@ -111,6 +111,22 @@ pub const KEYS: &[Key] = &[
         default: "127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, ::1, fd00::/8",
         help: "networks that may call; nobody else gets an answer",
     },
+    Key {
+        name: "sip_users",
+        default: "",
+        help: "file of those who may call by a password, user:password or user:realm:HASH a line; without it nobody is asked",
+    },
+    Key {
+        name: "sip_realm",
+        default: "attendant",
+        help: "what their telephones are told the password is for",
+    },
+    Key {
+        name: "sip_digest",
+        default: "SHA-256, MD5",
+        help: "hashes of passwords that are offered, the first one first",
+    },
+    Key { name: "sip_trusted", default: "", help: "networks that may call without a password" },
     Key { name: "sip_codecs", default: "PCMU, PCMA, G722, opus", help: "codecs that the line speaks" },
     Key { name: "sip_ring_ms", default: "0", help: "how long the line rings before it picks up" },
     Key { name: "sip_user", default: "", help: "account with a provider or a switch, where one is needed" },
@@ -127,7 +143,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "transfer_by",
         default: "bridge",
-        help: "how a caller gets to an agent: bridge (the line calls and joins) or refer",
+        help: "how a caller gets to an agent: bridge (the line calls and joins), attended (then steps aside) or refer",
     },
     Key {
         name: "dial_by",
@@ -239,6 +255,18 @@ pub enum ConfigError {
         value: String,
         /// What should.
         expected: &'static str,
+    },
+    /// A file that a key names, in which something is wrong.
+    #[error("{origin}: {key} = '{value}': {why}")]
+    File {
+        /// Where the key stands.
+        origin: Origin,
+        /// The key.
+        key: &'static str,
+        /// The file.
+        value: String,
+        /// What is wrong in it, and what was expected.
+        why: String,
     },
 }
 
@@ -356,6 +384,12 @@ impl Config {
     ) -> Result<Vec<T>, ConfigError> {
         let parts = self.get(key).split(',').map(str::trim).filter(|part| !part.is_empty());
         parts.map(|part| parse(part).ok_or_else(|| self.unfit(key, expected))).collect()
+    }
+
+    /// An error about what stands in a file that a key names.
+    pub fn unfit_because(&self, key: &'static str, why: String) -> ConfigError {
+        let origin = self.values.get(key).map_or(Origin::Default, |(_, origin)| origin.clone());
+        ConfigError::File { origin, key, value: self.get(key).to_owned(), why }
     }
 
     /// An error about a value that does not fit.

@@ -4,6 +4,8 @@
 //! Bytes in, values out; no socket is touched here and nothing fails on what a stranger sends. What cannot be
 //! read is `None` or a named refusal. Read [`rtp::Packet`] first, then [`sdp::Offer`]; for streams, [`stream::StreamLeg`].
 
+pub mod digest;
+
 pub mod latch;
 
 pub mod rtp;

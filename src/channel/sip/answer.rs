@@ -19,14 +19,14 @@ use crate::wire::sdp::{Agreed, Offer, SdpError};
 use crate::wire::session_timer::SessionTimer;
 
 /// Why an INVITE is not answered, as its sender is told.
-struct Refusal {
-    code: StatusCode,
-    headers: Vec<Header>,
-    why: String,
+pub(super) struct Refusal {
+    pub(super) code: StatusCode,
+    pub(super) headers: Vec<Header>,
+    pub(super) why: String,
 }
 
 impl Refusal {
-    fn new(code: StatusCode, why: impl Into<String>) -> Refusal {
+    pub(super) fn new(code: StatusCode, why: impl Into<String>) -> Refusal {
         Refusal { code, headers: Vec::new(), why: why.into() }
     }
 }
@@ -50,9 +50,18 @@ struct Prepared {
 
 fn prepare(server: &Arc<Server>, tx: &Transaction, source: IpAddr) -> std::result::Result<Prepared, Refusal> {
     let request = &tx.original;
-    if let Some(demands) = requests::unknown_demands(request) {
-        let headers = vec![Header::Unsupported(demands.as_str().into())];
-        return Err(Refusal { headers, ..Refusal::new(StatusCode::BadExtension, "an unknown extension") });
+    if let Some(doorkeeper) = &server.doorkeeper {
+        doorkeeper.judge(request, source, &server.door)?;
+    }
+    let sdp_alone = |code, why: &str| Refusal {
+        headers: vec![Header::Accept("application/sdp".into())],
+        ..Refusal::new(code, why)
+    };
+    if !requests::is_sdp(request) {
+        return Err(sdp_alone(StatusCode::UnsupportedMediaType, "a body that is no SDP"));
+    }
+    if !requests::accepts_sdp(request) {
+        return Err(sdp_alone(StatusCode::NotAcceptable, "SDP is not wanted for an answer"));
     }
     let timer = SessionTimer::answer(&requests::timer_wishes(request), server.settings.session_expires_s)
         .map_err(|least| Refusal {

@@ -91,6 +91,24 @@ fn sipp_gives_up_asks_and_presses_by_info() {
 }
 
 #[test]
+fn sipp_proves_itself_or_is_refused() {
+    if is_missing() {
+        return println!("{MISSING}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let users = folder.path().join("users");
+    std::fs::write(&users, "6001:sesame\n").expect("written");
+    // SIPp 3.6 looks at the first challenge alone, and knows no SHA-256.
+    let users = users.display().to_string();
+    let line = TestLine::open(&[("sip_users", &users), ("sip_digest", "MD5, SHA-256")]);
+    passes("proves_itself.xml", &line, &["-m", "2", "-au", "6001", "-ap", "sesame"]);
+    assert_eq!(line.held(2).len(), 2);
+    passes("is_not_believed.xml", &line, &["-m", "2", "-au", "6001", "-ap", "barley"]);
+    line.empty();
+    assert_eq!(line.held(2).len(), 2);
+}
+
+#[test]
 fn sipp_calls_by_tcp() {
     if is_missing() {
         return println!("{MISSING}");
