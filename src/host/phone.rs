@@ -10,10 +10,14 @@ use crate::audio::Frame;
 use crate::call::{Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId};
 use crate::channel::gate::Limits;
 use crate::channel::load::LoadLimits;
-use crate::channel::sip::{Account, HandOver, Means, PhoneCall, SipSettings, Taker, Tls};
+use crate::channel::sip::{Account, Callers, HandOver, Means, PhoneCall, SipSettings, Taker, Tls};
 use crate::config::{Config, ConfigError};
+use crate::wire::digest::{Algorithm, Users};
 use crate::wire::sdp::Codec;
 use crate::wire::sip::is_header_safe;
+
+/// What a setting of networks looks like.
+const NETWORKS: &str = "networks like 192.0.2.0/24 or addresses, with commas";
 
 /// How many calls the settings allow.
 ///
@@ -92,7 +96,6 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
     if codecs.is_empty() {
         return Err(config.unfit("sip_codecs", "at least one codec"));
     }
-    let networks = "networks like 192.0.2.0/24 or addresses, with commas";
     let ring = config.number("sip_ring_ms", 0..=60_000, "milliseconds from 0 to 60000")?;
     let silence = config.number("rtp_timeout_s", 1..=3_600, "seconds from 1 to 3600")?;
     let session = config.number("session_expires_s", 90..=86_400, "seconds from 90 to 86400")?;
@@ -106,7 +109,7 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
         rtp_ports: ports
             .ok_or_else(|| config.unfit("rtp_ports", "two ports like 16384-32767, from 1024 up"))?,
         codecs,
-        allow: config.list("sip_allow", |part| part.parse().ok(), networks)?,
+        allow: config.list("sip_allow", |part| part.parse().ok(), NETWORKS)?,
         silence_limit: Duration::from_secs(silence),
         session_expires_s: u32::try_from(session).unwrap_or(u32::MAX),
         ring: Duration::from_millis(ring),
@@ -114,7 +117,31 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
             user: config.get("sip_user").to_owned(),
             password: config.get("sip_password").to_owned(),
         }),
+        second: Duration::from_secs(1),
+        callers: callers(config)?,
     }))
+}
+
+/// Who may call by a password; `None` where nobody is asked for one.
+fn callers(config: &Config) -> Result<Option<Callers>, ConfigError> {
+    let algorithms = config.list("sip_digest", Algorithm::from_name, "SHA-256, MD5 or both, with commas")?;
+    if algorithms.is_empty() {
+        return Err(config.unfit("sip_digest", "SHA-256, MD5 or both, with commas"));
+    }
+    let realm = config.get("sip_realm");
+    if realm.is_empty() || !realm.chars().all(|c| c.is_ascii_graphic() && !"\"\\:".contains(c)) {
+        return Err(config.unfit("sip_realm", "a name without spaces, colons and quotation marks"));
+    }
+    let trusted = config.list("sip_trusted", |part| part.parse().ok(), NETWORKS)?;
+    let path = config.get("sip_users");
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|_| config.unfit("sip_users", "a file of users that can be read, user:password a line"))?;
+    let users = Users::parse(&text, realm, &algorithms)
+        .map_err(|error| config.unfit_because("sip_users", error.to_string()))?;
+    Ok(Some(Callers { users, trusted }))
 }
 
 /// Where callers are handed over to.
@@ -134,7 +161,8 @@ impl Agents {
         let means = match config.get("transfer_by") {
             "bridge" => Means::Bridge,
             "refer" => Means::Refer,
-            _ => return Err(config.unfit("transfer_by", "bridge or refer")),
+            "attended" => Means::Attended,
+            _ => return Err(config.unfit("transfer_by", "bridge, refer or attended")),
         };
         let telephone = |part: &str| {
             let (skill, uri) = match part.split_once('=') {
@@ -282,7 +310,7 @@ impl Channel for Telephone {
             return true;
         };
         let (rendered, briefing) = std::sync::mpsc::channel();
-        if self.agents.means == Means::Bridge {
+        if self.agents.means != Means::Refer {
             let (answerer, sentence) = (Arc::clone(&self.answerer), self::briefing(handoff));
             // Rendering takes longer than a frame; it is done before the agent picks up.
             std::thread::spawn(move || rendered.send(answerer.speak(&sentence)));

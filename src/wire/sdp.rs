@@ -155,6 +155,8 @@ pub struct Agreed {
     pub payload_type: u8,
     /// The payload type of telephone-events, where the peer knows them.
     pub events: Option<u8>,
+    /// The clock of their durations, in Hz.
+    pub events_hz: u32,
     /// Where the peer wants the sound.
     pub rtp: SocketAddr,
     /// Where it wants reports; `None` where they share the port.
@@ -207,10 +209,12 @@ impl Offer {
         let &(codec, payload_type) =
             self.codecs.iter().find(|(codec, _)| ours.contains(codec)).ok_or(SdpError::NoCodec)?;
         let clock = |clock: u32| self.events.iter().find(|(_, hz)| *hz == clock).map(|(pt, _)| *pt);
+        let own = clock(codec.clock_hz());
         Ok(Agreed {
             codec,
             payload_type,
-            events: clock(codec.clock_hz()).or_else(|| clock(8_000)),
+            events: own.or_else(|| clock(8_000)),
+            events_hz: if own.is_some() { codec.clock_hz() } else { 8_000 },
             rtp: self.rtp,
             rtcp: self.rtcp,
             direction: self.direction,

@@ -66,9 +66,15 @@ pub fn code(key: Dtmf) -> u8 {
 
 /// The payloads of a press, one every 20 ms at a clock of 8 kHz, the last three with the end mark.
 pub fn press(key: Dtmf, milliseconds: u16) -> Vec<[u8; 4]> {
+    press_at(key, milliseconds, 8_000)
+}
+
+/// The payloads of a press at a clock of `clock_hz`.
+pub fn press_at(key: Dtmf, milliseconds: u16, clock_hz: u32) -> Vec<[u8; 4]> {
     let packets = (milliseconds / 20).max(1);
+    let step = u16::try_from(clock_hz / 50).unwrap_or(u16::MAX);
     let payload = |n: u16, end: bool| {
-        let [d0, d1] = (n.saturating_mul(160)).to_be_bytes();
+        let [d0, d1] = (n.saturating_mul(step)).to_be_bytes();
         [code(key), u8::from(end) << 7 | 10, d0, d1]
     };
     (1..=packets).map(|n| payload(n, false)).chain([payload(packets, true); 3]).collect()

@@ -47,7 +47,19 @@ pub(super) enum Command {
         to: String,
         /// For `User-to-User`.
         context: String,
+        /// The line's call with that agent, which the caller's is to take the place of.
+        replaces: Option<Replaces>,
     },
+}
+
+/// A dialog of the line's, as `Replaces` names it to the other end (RFC 3891, section 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Replaces {
+    pub(super) call_id: String,
+    /// The other end's tag.
+    pub(super) to_tag: String,
+    /// The line's.
+    pub(super) from_tag: String,
 }
 
 /// By which means a caller gets to an agent.
@@ -57,6 +69,9 @@ pub enum Means {
     Bridge,
     /// The caller's own side calls the agent (RFC 3515).
     Refer,
+    /// As a bridge; then the caller's own side takes the line's place in the call with the agent (RFC 5589), and the
+    /// line is out of the way. Where it cannot, the bridge stays.
+    Attended,
 }
 
 /// A caller to be handed over.
@@ -117,6 +132,14 @@ pub struct PhoneCall {
     now: CallTime,
     handing: Handing,
     handed: Option<Result<(), Fault>>,
+    /// By which the caller is asked to take the line's place, once it is joined to the agent: where, and the context.
+    attended: Option<(String, String)>,
+    /// The line's own dialog, for whoever takes its place.
+    pub(super) dialog: Option<Replaces>,
+    /// The caller has taken the line's place.
+    replaced: bool,
+    /// The caller talks to an agent through the line.
+    joined: bool,
     permit: Option<Permit>,
 }
 
@@ -141,6 +164,10 @@ impl PhoneCall {
             now: CallTime::ZERO,
             handing: Handing::Nobody,
             handed: None,
+            attended: None,
+            dialog: None,
+            replaced: false,
+            joined: false,
             permit,
         };
         (call, Control { signals: signals_in, commands: commands_out })
@@ -196,13 +223,14 @@ impl PhoneCall {
     /// Begins to hand the caller over. What comes of it is told by [`PhoneCall::handed_over`].
     pub fn hand_over(&mut self, over: HandOver) {
         let HandOver { means, to, context, briefing } = over;
+        self.attended = (means == Means::Attended).then(|| (to.clone(), context.clone()));
         let command = match means {
-            Means::Bridge => Command::CallAgent { to, context },
-            Means::Refer => Command::Refer { to, context },
+            Means::Bridge | Means::Attended => Command::CallAgent { to, context },
+            Means::Refer => Command::Refer { to, context, replaces: None },
         };
         if self.commands.try_send(command).is_err() {
             self.handed = Some(Err(Fault::Overloaded));
-        } else if means == Means::Bridge {
+        } else if means != Means::Refer {
             self.handing = Handing::Ringing { briefing };
         }
     }
@@ -218,6 +246,11 @@ impl PhoneCall {
         else {
             return;
         };
+        self.joined = true;
+        if let (Some((to, context)), Some(dialog)) = (self.attended.take(), agent.dialog.clone()) {
+            // A full queue leaves the bridge.
+            let _ = self.commands.try_send(Command::Refer { to, context, replaces: Some(dialog) });
+        }
         let (began, from) = (Instant::now(), self.now);
         let mut to_caller = Frame::SILENCE;
         while !stopping() {
@@ -230,9 +263,14 @@ impl PhoneCall {
                 return;
             };
             to_caller = of_agent;
-            // In a conversation between people the line has no ear for keys.
-            self.keys.clear();
-            agent.keys.clear();
+            // Keys that came as sound are in the sound. Others are for whoever is at the other end, whose menu or
+            // conference may want them; the line has no ear for them any more.
+            self.keys.drain(..).for_each(|key| agent.media.press(key));
+            agent.keys.drain(..).for_each(|key| self.media.press(key));
+            if self.replaced {
+                self.hang_up(HangupCause::Transferred);
+                return;
+            }
         }
     }
 
@@ -287,6 +325,12 @@ impl PhoneCall {
                 Ok(Signal::Media(agreed)) => self.media.renegotiate(*agreed, now),
                 Ok(Signal::Key(key)) => self.press(now, key, KeyWay::Info),
                 Ok(Signal::Agent(agent)) => self.agent(now, agent),
+                Ok(Signal::Referred(result)) if self.joined => match result {
+                    Ok(()) => self.replaced = true,
+                    Err(fault) => {
+                        tracing::info!(%fault, "the caller does not take the line's place: it stays between the two")
+                    }
+                },
                 Ok(Signal::Referred(result)) => self.handed = Some(result),
                 Ok(Signal::Ended(cause)) => self.ended = self.ended.or(Some(cause)),
                 Err(TryRecvError::Empty) => return,

@@ -10,7 +10,7 @@ use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::uri::ParamsExt as _;
 use rsipstack::sip::{Header, StatusCode, Uri};
 
-use super::call::{Parties, PhoneCall};
+use super::call::{Parties, PhoneCall, Replaces};
 use super::life::{Life, Session, hex, random};
 use super::media::Media;
 use super::requests;
@@ -101,7 +101,9 @@ async fn call(server: &Arc<Server>, to: &str, context: &str, patience: Duration)
     session.agreed = Some(agreed.clone());
     let media = Media::new(sockets, agreed, random());
     let parties = Parties { ani: None, dnis: None };
-    let (call, control) = PhoneCall::new(parties, media, server.settings.silence_limit, None);
+    let (mut call, control) = PhoneCall::new(parties, media, server.settings.silence_limit, None);
+    let id = life.dialog.id();
+    call.dialog = Some(Replaces { call_id: id.call_id, to_tag: id.remote_tag, from_tag: id.local_tag });
     tokio::spawn(async move {
         life.watch(session, control).await;
         life.server.forget(&life.dialog.id());

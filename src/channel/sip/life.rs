@@ -12,7 +12,7 @@ use rsipstack::transaction::key::TransactionRole;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::call::{Command, Control, Signal};
+use super::call::{Command, Control, Replaces, Signal};
 use super::dial::dial;
 use super::requests;
 use super::server::{Ends, Server};
@@ -62,6 +62,12 @@ pub(super) fn hex(text: &str) -> String {
     text.bytes().map(|b| format!("{b:02x}")).collect()
 }
 
+/// A header's value as a URI's header parameter has it (RFC 3261, section 25.1: all but unreserved is escaped).
+fn escaped(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
 /// A dialog's life.
 pub(super) struct Life {
     pub(super) server: Arc<Server>,
@@ -77,12 +83,14 @@ impl Life {
         self.server.register(&self.dialog.id(), ends);
         // An agent being called; dropped with this function, which cancels the call.
         let mut agents = JoinSet::new();
-        let mut due = tokio::time::Instant::now() + session.timer.due();
+        let server = Arc::clone(&self.server);
+        let due_after = |session: &Session| tokio::time::Instant::now() + server.lasting(session.timer.due());
+        let mut due = due_after(&session);
         loop {
             tokio::select! {
                 state = self.state.recv() => match state {
                     Some(DialogState::Updated(_, request, handle)) => {
-                        due = tokio::time::Instant::now() + session.timer.due();
+                        due = due_after(&session);
                         self.updated(&mut session, &request, &handle, &control).await;
                     }
                     Some(DialogState::Terminated(_, reason)) => {
@@ -96,10 +104,11 @@ impl Life {
                     Some(Command::HangUp) | None => return self.bye().await,
                     Some(Command::CallAgent { to, context }) => {
                         let server = Arc::clone(&self.server);
-                        agents.spawn(dial(server, to, context, AGENT_RINGS));
+                        let patience = server.lasting(AGENT_RINGS);
+                        agents.spawn(dial(server, to, context, patience));
                     }
-                    Some(Command::Refer { to, context }) => {
-                        if let Err(fault) = self.refer(&to, &context).await {
+                    Some(Command::Refer { to, context, replaces }) => {
+                        if let Err(fault) = self.refer(&to, &context, replaces.as_ref()).await {
                             let _ = control.signals.try_send(Signal::Referred(Err(fault)));
                         }
                     }
@@ -117,11 +126,11 @@ impl Life {
                     let _ = control.signals.try_send(Signal::Referred(result));
                 },
                 () = tokio::time::sleep_until(due) => {
-                    if !self.refresh(&mut session).await {
+                    if !self.refresh(&mut session, &control).await {
                         let _ = control.signals.try_send(Signal::Ended(HangupCause::ChannelFailed));
                         return self.bye().await;
                     }
-                    due = tokio::time::Instant::now() + session.timer.due();
+                    due = due_after(&session);
                 }
             }
         }
@@ -161,7 +170,7 @@ impl Life {
     }
 
     /// A session timer is due. `false` if the peer is gone.
-    async fn refresh(&self, session: &mut Session) -> bool {
+    async fn refresh(&self, session: &mut Session, control: &Control) -> bool {
         if session.timer.refresher == Refresher::Them {
             tracing::info!("the caller's side did not refresh the session: the call ends");
             return false;
@@ -175,10 +184,22 @@ impl Life {
         let sent =
             self.dialog.reinvite(Some(headers.into_iter().flatten().collect()), Some(body.into_bytes()));
         match sent.await {
-            Ok(Some(response)) => !matches!(
-                response.status_code,
-                StatusCode::CallTransactionDoesNotExist | StatusCode::RequestTimeout
-            ),
+            Ok(Some(response)) => {
+                // The answer may move the sound as any other does.
+                let codecs = &self.server.settings.codecs;
+                let agreed = Offer::parse(&response.body).and_then(|answer| answer.agree(codecs));
+                if let Ok(agreed) = agreed
+                    && response.status_code.kind() == StatusCodeKind::Successful
+                    && session.agreed.as_ref() != Some(&agreed)
+                {
+                    session.agreed = Some(agreed.clone());
+                    let _ = control.signals.try_send(Signal::Media(Box::new(agreed)));
+                }
+                !matches!(
+                    response.status_code,
+                    StatusCode::CallTransactionDoesNotExist | StatusCode::RequestTimeout
+                )
+            }
             // In the middle of something else: that is a sign of life.
             Ok(None) => true,
             Err(error) => {
@@ -189,12 +210,18 @@ impl Life {
     }
 
     /// Asks the caller's side to call the agent.
-    async fn refer(&self, to: &str, context: &str) -> Result<(), Fault> {
+    async fn refer(&self, to: &str, context: &str, replaces: Option<&Replaces>) -> Result<(), Fault> {
         let failed = |why: &str| Fault::Failed(why.to_owned());
         if !is_header_safe(to) || to.contains(['<', '>', '?']) {
             return Err(failed("the agent's address is none"));
         }
-        let target = format!("<{to}?User-to-User={}%3Bencoding%3Dhex>", hex(context));
+        let replaces = replaces.map(|dialog| {
+            let Replaces { call_id, to_tag, from_tag } = dialog;
+            let escaped = escaped(&format!("{call_id};to-tag={to_tag};from-tag={from_tag}"));
+            format!("&Replaces={escaped}")
+        });
+        let replaces = replaces.unwrap_or_default();
+        let target = format!("<{to}?User-to-User={}%3Bencoding%3Dhex{replaces}>", hex(context));
         match self.dialog.refer(ReferTo::from(target), None, None).await {
             Ok(Some(response)) if response.status_code.kind() == StatusCodeKind::Successful => Ok(()),
             Ok(Some(response)) => Err(Fault::Failed(format!("REFER was answered {}", response.status_code))),

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::codec::Coder;
-use crate::audio::{Concealer, FRAME_SAMPLES, Frame, JitterBuffer, JitterFigures, Pull, RATE_HZ};
+use crate::audio::{Concealer, FRAME_SAMPLES, Frame, JitterBuffer, JitterFigures, Pull, RATE_HZ, tone};
 use crate::call::{CallTime, Dtmf};
 use crate::wire::latch::Latch;
 use crate::wire::rtp::{self, Packet, Reception, SenderInfo};
 use crate::wire::sdp::Agreed;
-use crate::wire::telephone_event::EventReceiver;
+use crate::wire::telephone_event::{self, EventReceiver};
 
 /// Packets held back at first and at most: 40 to 200 ms.
 const HELD_BACK: (usize, usize) = (2, 10);
@@ -28,6 +28,17 @@ const MOST_WAITING: usize = 20 * FRAME_SAMPLES;
 
 /// Time between reports (RFC 3550, section 6.2: at least 5 s).
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// A key that is passed on lasts so long (RFC 4733, section 2.5.2.3: longer than the 40 ms that Q.24 asks for), and so
+/// many frames of sound lie between two.
+const KEY_MS: u16 = 100;
+const KEY_GAP: u8 = 3;
+
+/// Level of each tone of a key that is passed on as sound, in dBm0 (ITU-T Q.23 and Q.24: well within 0 to -25).
+const KEY_DBM0: f32 = -10.0;
+
+/// Keys that may wait to be passed on.
+const KEYS_WAITING: usize = 32;
 
 /// Seconds from 1900, as NTP counts, to 1970.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
@@ -91,6 +102,19 @@ impl MediaSockets {
     }
 }
 
+/// Keys on their way to the peer.
+#[derive(Default)]
+struct Pressing {
+    waiting: VecDeque<Dtmf>,
+    /// What is left of the press that goes out as a telephone-event, and the timestamp that it began at.
+    event: VecDeque<[u8; 4]>,
+    began: u32,
+    /// What is left of one that goes out as tones, 16 kHz.
+    tones: VecDeque<i16>,
+    /// Frames until the next may begin.
+    gap: u8,
+}
+
 /// The sound of one call.
 pub struct Media {
     sockets: MediaSockets,
@@ -101,6 +125,7 @@ pub struct Media {
     concealer: Concealer,
     events: EventReceiver,
     keys: VecDeque<Dtmf>,
+    pressing: Pressing,
     waiting: VecDeque<i16>,
     /// Samples at 16 kHz that a packet of the peer's holds.
     packet_samples: usize,
@@ -126,6 +151,7 @@ impl Media {
             concealer: Concealer::new(RATE_HZ),
             events: EventReceiver::default(),
             keys: VecDeque::new(),
+            pressing: Pressing::default(),
             waiting: VecDeque::new(),
             packet_samples: FRAME_SAMPLES,
             reception: Reception::default(),
@@ -173,6 +199,13 @@ impl Media {
         self.keys.pop_front()
     }
 
+    /// Presses a key for the peer: as a telephone-event where it knows them, as tones where not.
+    pub fn press(&mut self, key: Dtmf) {
+        if self.pressing.waiting.len() < KEYS_WAITING {
+            self.pressing.waiting.push_back(key);
+        }
+    }
+
     /// How long nothing has been heard of the peer.
     pub fn silent_for(&self, now: CallTime) -> Duration {
         now.since(self.heard.unwrap_or(CallTime::ZERO))
@@ -183,23 +216,49 @@ impl Media {
         (self.jitter.figures(), self.strangers)
     }
 
+    /// Begins with the next key that waits, where none is being pressed.
+    fn begin_press(&mut self) {
+        let Pressing { waiting, event, began, tones, gap } = &mut self.pressing;
+        if !event.is_empty() || !tones.is_empty() {
+            return;
+        }
+        if *gap > 0 {
+            *gap -= 1;
+            return;
+        }
+        let Some(key) = waiting.pop_front() else { return };
+        (*gap, *began) = (KEY_GAP, self.timestamp);
+        match self.agreed.events {
+            Some(_) => *event = telephone_event::press_at(key, KEY_MS, self.agreed.events_hz).into(),
+            None => *tones = tone(key, Duration::from_millis(KEY_MS.into()), KEY_DBM0).into(),
+        }
+    }
+
     fn send(&mut self, line: &Frame) {
-        let payload = self.coder.encode(line);
+        self.begin_press();
+        let tones = &mut self.pressing.tones;
+        let pressed: Vec<i16> = tones.drain(..tones.len().min(FRAME_SAMPLES)).collect();
+        let pressed = (!pressed.is_empty()).then(|| Frame::from_padded(&pressed));
+        // The codec hears every frame, so that it is in step when the sound comes back.
+        let payload = self.coder.encode(pressed.as_ref().unwrap_or(line));
         let step = self.coder.codec().clock_hz() / 50;
         if self.agreed.direction.peer_listens() {
+            let began = self.pressing.began;
+            let event = self.agreed.events.and_then(|pt| Some((pt, self.pressing.event.pop_front()?)));
             let packet = Packet {
-                payload_type: self.agreed.payload_type,
-                marker: self.sent.0 == 0,
+                payload_type: event.map_or(self.agreed.payload_type, |(pt, _)| pt),
+                marker: self.sent.0 == 0 || (event.is_some() && began == self.timestamp),
                 sequence: self.sequence,
-                timestamp: self.timestamp,
+                timestamp: if event.is_some() { began } else { self.timestamp },
                 ssrc: self.ssrc,
-                payload: &payload,
+                payload: event.as_ref().map_or(&payload[..], |(_, payload)| payload),
             };
             packet.write(&mut self.datagram);
             // A full socket buffer or an unreachable peer costs one packet, as on any network.
             let _ = self.sockets.rtp.send_to(&self.datagram, self.latch.destination());
             self.sequence = self.sequence.wrapping_add(1);
-            self.sent = (self.sent.0.wrapping_add(1), self.sent.1.wrapping_add(payload.len() as u32));
+            let octets = event.map_or(payload.len(), |(_, payload)| payload.len());
+            self.sent = (self.sent.0.wrapping_add(1), self.sent.1.wrapping_add(octets as u32));
         }
         self.timestamp = self.timestamp.wrapping_add(step);
     }

@@ -10,6 +10,8 @@
 
 mod answer;
 
+mod auth;
+
 mod call;
 
 mod codec;
@@ -30,7 +32,7 @@ mod socket;
 
 pub use call::{HandOver, Means, Parties, PhoneCall};
 pub use media::{Media, MediaSockets, Ports};
-pub use server::{Account, Dialer, SipError, SipServer, SipSettings, Taker, Tls};
+pub use server::{Account, Callers, Dialer, Remembered, SipError, SipServer, SipSettings, Taker, Tls};
 
 #[cfg(test)]
 mod tests {

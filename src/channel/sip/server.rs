@@ -14,7 +14,7 @@ use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::prelude::HeadersExt as _;
 use rsipstack::sip::{Header, Method, StatusCode, Uri};
-use rsipstack::transaction::endpoint::Endpoint;
+use rsipstack::transaction::endpoint::{Endpoint, EndpointInnerRef};
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::tcp_listener::TcpListenerConnection;
 use rsipstack::transport::tls::{TlsConfig, TlsListenerConnection};
@@ -23,6 +23,7 @@ use rsipstack::transport::{SipConnection, TransportLayer};
 
 use tokio::sync::mpsc;
 
+use super::auth::Doorkeeper;
 use super::call::{PhoneCall, Signal};
 use super::dial::dial;
 use super::media::Ports;
@@ -31,6 +32,7 @@ use super::requests;
 use super::socket::ScreenedSocket;
 use crate::call::Fault;
 use crate::channel::gate::{Gate, Network};
+use crate::wire::digest::Users;
 use crate::wire::sdp::Codec;
 
 /// Why the line cannot listen.
@@ -47,6 +49,9 @@ pub enum SipError {
     /// A registrar's address that is none.
     #[error("'{0}' is no SIP URI: expected one like sip:provider.example")]
     Registrar(String),
+    /// Nothing to make challenges from.
+    #[error("the system gives no random numbers, which challenges to callers are made from: {0}")]
+    Random(String),
     /// The machine's own address towards its callers is not known.
     #[error("cannot tell the address that callers reach this machine by: set sip_public_address ({0})")]
     OwnAddress(std::io::Error),
@@ -79,6 +84,19 @@ pub struct SipSettings {
     pub ring: Duration,
     /// What the line proves itself by where its calls or its registration are challenged.
     pub account: Option<Account>,
+    /// How long a second of ringing and of session timers lasts: a second, but in tests.
+    pub second: Duration,
+    /// Callers who have to prove who they are; `None` where the network is proof enough.
+    pub callers: Option<Callers>,
+}
+
+/// Who may call by a password, and who without.
+#[derive(Clone, Debug)]
+pub struct Callers {
+    /// Those with a password.
+    pub users: Users,
+    /// Networks that need none.
+    pub trusted: Vec<Network>,
 }
 
 /// SIP over TLS.
@@ -143,6 +161,7 @@ impl Door {
 pub(super) struct Server {
     pub(super) settings: SipSettings,
     pub(super) dialogs: Arc<DialogLayer>,
+    endpoint: EndpointInnerRef,
     pub(super) gate: Arc<Gate>,
     pub(super) take: Taker,
     pub(super) ports: Ports,
@@ -151,6 +170,7 @@ pub(super) struct Server {
     pub(super) own: IpAddr,
     pub(super) listens: SocketAddr,
     pub(super) door: Arc<Door>,
+    pub(super) doorkeeper: Option<Doorkeeper>,
     calls: Mutex<HashMap<String, Ends>>,
 }
 
@@ -186,6 +206,19 @@ fn own_address(bind: IpAddr) -> std::io::Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
+/// What is remembered of calls and their messages: for tests, and for whoever asks why memory grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// Dialogs: one for each leg of a call that goes on.
+    pub dialogs: usize,
+    /// Calls whose requests are passed on.
+    pub calls: usize,
+    /// Transactions that are not over.
+    pub transactions: usize,
+    /// Transactions that are over and may be asked for again, for half a minute (RFC 3261, timers H to K).
+    pub finished: usize,
+}
+
 /// Makes calls.
 #[derive(Clone)]
 pub struct Dialer {
@@ -193,6 +226,17 @@ pub struct Dialer {
 }
 
 impl Dialer {
+    /// What is remembered.
+    pub fn remembered(&self) -> Remembered {
+        let stats = self.server.endpoint.get_stats();
+        Remembered {
+            dialogs: self.server.dialogs.len(),
+            calls: self.server.calls.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            transactions: stats.running_transactions,
+            finished: stats.finished_transactions,
+        }
+    }
+
     /// Calls a SIP URI, and gives the call once it is answered. Dropping the future cancels it.
     ///
     /// # Errors
@@ -269,10 +313,12 @@ impl SipServer {
             .build();
         let server = Arc::new(Server {
             dialogs: Arc::new(DialogLayer::new(endpoint.inner.clone())),
+            endpoint: endpoint.inner.clone(),
             ports: Ports::new(settings.rtp_ports.0, settings.rtp_ports.1),
             bind: listens.ip(),
             own,
             listens: told,
+            doorkeeper: settings.callers.as_ref().map(Doorkeeper::new).transpose()?,
             settings,
             gate,
             take,
@@ -334,6 +380,11 @@ impl Server {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).get(&dialog.to_string()).cloned()
     }
 
+    /// How long a time of ringing or of a session timer lasts.
+    pub(super) fn lasting(&self, time: Duration) -> Duration {
+        self.settings.second.mul_f64(time.as_secs_f64())
+    }
+
     /// The address that a request came from, as the socket saw it.
     pub(super) fn source(transaction: &Transaction) -> Option<IpAddr> {
         let remote = transaction.connection.as_ref()?.get_remote_addr()?;
@@ -350,7 +401,15 @@ impl Server {
         let in_dialog =
             transaction.original.to_header().ok().and_then(|to| to.tag().ok().flatten()).is_some();
         let method = transaction.original.method;
+        let demands = match method {
+            Method::Ack | Method::Cancel => None,
+            _ => requests::unknown_demands(&transaction.original),
+        };
         let done = match method {
+            _ if demands.is_some() => {
+                let unsupported = Header::Unsupported(demands.unwrap_or_default().as_str().into());
+                transaction.reply_with(StatusCode::BadExtension, vec![unsupported], None).await
+            }
             _ if in_dialog => self.in_dialog(&mut transaction).await,
             Method::Invite => super::answer::answer(&self, &mut transaction, source).await,
             Method::Options => {

@@ -103,6 +103,10 @@ impl Caller {
         self.rtp.set_nonblocking(false).expect("set");
     }
 
+    pub(super) fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
     pub(super) fn port(&self) -> u16 {
         self.sip.local_addr().expect("bound").port()
     }
@@ -206,6 +210,7 @@ impl Caller {
             format!("{headers}Content-Type: application/sdp\r\n")
         };
         let invite = self.request("INVITE", &headers, body);
+        let to = self.to.clone();
         self.send(&invite);
         let answer = self.answer();
         let ack = self.request("ACK", "", "");
@@ -218,6 +223,7 @@ impl Caller {
         } else {
             // To a refusal the ACK belongs to the same transaction.
             self.send(&ack.replacen(&format!("a{};rport", self.cseq), &format!("{};rport", self.cseq), 1));
+            self.to = to;
         }
         answer
     }

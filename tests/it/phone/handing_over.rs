@@ -1,7 +1,11 @@
 //! A caller who gets to a person, and one who does not.
 
-use attendant::audio::{LINE_RATE_HZ, Law, rms_dbfs};
-use attendant::call::{Disposition, HangupCause};
+use std::time::{Duration, Instant};
+
+use attendant::audio::{DtmfDetector, FRAME_SAMPLES, Frame, LINE_RATE_HZ, Law, RATE_HZ, resample, rms_dbfs};
+use attendant::call::{Disposition, Dtmf, HangupCause};
+use attendant::wire::rtp::Packet;
+use attendant::wire::telephone_event::EventReceiver;
 
 use super::TestLine;
 use super::caller::{Caller, Message};
@@ -153,6 +157,158 @@ fn a_refer_that_fails_leaves_the_caller_with_the_line() {
         caller.hang_up();
         assert_ne!(line.held(1)[0].record.disposition, Disposition::Transferred);
     }
+}
+
+/// A caller joined to an agent, who offers `media`.
+fn joined(settings: &[(&str, &str)], media: &str) -> (TestLine, Caller, Caller) {
+    let (mut agent, uri) = agent();
+    let settings: Vec<(&str, &str)> =
+        [("agents", uri.as_str())].into_iter().chain(settings.iter().copied()).collect();
+    let line = TestLine::open(&settings);
+    let mut caller = Caller::call(line.address);
+    caller.silence(20);
+    caller.press('0', |_| true);
+    let invite = agent.asked();
+    let answer = agent.offer(media);
+    agent.belongs_to(&invite);
+    agent.respond(&invite, "200 OK", "Content-Type: application/sdp\r\n", &answer);
+    assert!(hears(&agent), "the briefing");
+    caller.silence(60);
+    for _ in 0..3 {
+        caller.silence(10);
+        agent.silence(10);
+    }
+    (line, caller, agent)
+}
+
+/// All packets that came, as payload types, timestamps and payloads.
+fn packets(of: &Caller) -> Vec<(u8, u32, Vec<u8>)> {
+    of.rtp.set_nonblocking(true).expect("set");
+    let mut bytes = [0; 1_500];
+    let mut came = Vec::new();
+    while let Ok(length) = of.rtp.recv(&mut bytes) {
+        if let Some(packet) = Packet::parse(&bytes[..length]) {
+            came.push((packet.payload_type, packet.timestamp, packet.payload.to_vec()));
+        }
+    }
+    of.rtp.set_nonblocking(false).expect("set");
+    came
+}
+
+#[test]
+fn keys_go_through_the_bridge_as_telephone_events() {
+    let (line, mut caller, mut agent) =
+        joined(&[], "m=audio PORT RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n");
+    packets(&agent);
+    for key in ['4', '2', '#'] {
+        caller.press(key, |_| true);
+        caller.silence(5);
+    }
+    caller.silence(25);
+    let mut receiver = EventReceiver::default();
+    let came = packets(&agent);
+    let keys: String = (came.iter().filter(|(pt, ..)| *pt == 101))
+        .filter_map(|(_, at, payload)| receiver.handle_packet(*at, payload))
+        .map(Dtmf::as_char)
+        .collect();
+    assert_eq!(keys, "42#");
+    let ends = came.iter().filter(|(pt, _, payload)| *pt == 101 && payload[1] & 0x80 != 0).count();
+    assert_eq!(ends, 9, "each press says three times that it is over");
+    agent.hang_up();
+    let bye = caller.asked_for("BYE");
+    caller.respond(&bye, "200 OK", "", "");
+    line.held(1);
+    line.empty();
+}
+
+#[test]
+fn keys_for_an_agent_who_knows_no_events_are_tones() {
+    let (line, mut caller, mut agent) = joined(&[], "m=audio PORT RTP/AVP 0\r\n");
+    packets(&agent);
+    for key in ['4', '2'] {
+        caller.press(key, |_| true);
+        caller.silence(5);
+    }
+    caller.silence(20);
+    let sound: Vec<i16> = packets(&agent).iter().flat_map(|(_, _, p)| Law::Mu.decode_all(p)).collect();
+    let mut detector = DtmfDetector::new();
+    let keys: String = resample(&sound, LINE_RATE_HZ, RATE_HZ)
+        .chunks(FRAME_SAMPLES)
+        .filter_map(|chunk| detector.handle_frame(&Frame::from_padded(chunk)))
+        .map(Dtmf::as_char)
+        .collect();
+    assert_eq!(keys, "42");
+    agent.hang_up();
+    let bye = caller.asked_for("BYE");
+    caller.respond(&bye, "200 OK", "", "");
+    line.held(1);
+    line.empty();
+}
+
+#[test]
+fn an_attended_transfer_takes_the_line_out_of_the_way() {
+    let (line, mut caller, agent) = joined(&[("transfer_by", "attended")], "m=audio PORT RTP/AVP 0\r\n");
+    let refer = caller.asked_for("REFER");
+    let to = refer.header("Refer-To").expect("where to").to_owned();
+    let replaces = to.split("Replaces=").nth(1).expect("the line's call with the agent");
+    let replaces = replaces.trim_end_matches('>').replace("%3B", ";").replace("%3D", "=").replace("%40", "@");
+    let (call_id, tags) = replaces.split_once(';').expect("tags");
+    assert_eq!(call_id, agent.call_id());
+    // The agent's own tag is 1; the other is the line's.
+    assert!(tags.contains("to-tag=1;from-tag="), "{replaces}");
+    caller.respond(&refer, "202 Accepted", "", "");
+    notify(&mut caller, "active", "180 Ringing");
+    caller.silence(10);
+    assert_eq!(line.serving.going_on(), 1, "until it has worked the line stays");
+    notify(&mut caller, "terminated;reason=noresource", "200 OK");
+    for end in [&caller, &agent] {
+        let bye = end.asked_for("BYE");
+        end.respond(&bye, "200 OK", "", "");
+    }
+    let record = &line.held(1)[0].record;
+    assert_eq!(record.disposition, Disposition::Transferred);
+    agent.impatient();
+    line.empty();
+}
+
+#[test]
+fn an_attended_transfer_that_fails_leaves_the_bridge() {
+    let (line, mut caller, mut agent) = joined(&[("transfer_by", "attended")], "m=audio PORT RTP/AVP 0\r\n");
+    let refer = caller.asked_for("REFER");
+    caller.respond(&refer, "603 Decline", "", "");
+    caller.silence(5);
+    packets(&agent);
+    caller.speak(&hum(300.0, 400), |_| false);
+    assert!(hears(&agent), "the agent hears the caller");
+    agent.hang_up();
+    let bye = caller.asked_for("BYE");
+    caller.respond(&bye, "200 OK", "", "");
+    assert_eq!(line.held(1)[0].record.disposition, Disposition::Transferred);
+    line.empty();
+}
+
+#[test]
+fn an_agent_who_does_not_answer_is_given_up_on_and_the_caller_told() {
+    let (mut agent, uri) = agent();
+    // 27 seconds of ringing, of 20 ms each.
+    let line = TestLine::open_quick(Duration::from_millis(20), &[("agents", &uri)]);
+    let mut caller = Caller::call(line.address);
+    caller.silence(20);
+    caller.press('0', |_| true);
+    let invite = agent.asked();
+    let began = Instant::now();
+    agent.belongs_to(&invite);
+    agent.respond(&invite, "180 Ringing", "", "");
+    let cancel = agent.asked_for("CANCEL");
+    let rang = began.elapsed();
+    assert!((Duration::from_millis(500)..Duration::from_secs(2)).contains(&rang), "{rang:?}");
+    caller.drain_sound();
+    agent.respond(&cancel, "200 OK", "", "");
+    agent.respond(&invite, "487 Request Terminated", "", "");
+    assert!(hears(&caller), "the line says that nobody is free");
+    caller.hang_up();
+    assert_ne!(line.held(1)[0].record.disposition, Disposition::Transferred);
+    line.empty();
 }
 
 #[test]

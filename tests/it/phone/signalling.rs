@@ -135,6 +135,66 @@ fn a_session_is_refreshed_as_agreed() {
     plain.hang_up();
 }
 
+/// A telephone that knows nothing of timers: the line sends a re-INVITE at half the interval, and hears in its answer
+/// whether anybody is there.
+#[test]
+fn the_line_refreshes_a_session_until_nobody_knows_of_it() {
+    let second = Duration::from_millis(5);
+    let line = TestLine::open_quick(second, &[("session_expires_s", "90")]);
+    let mut caller = Caller::new(line.address);
+    let offer = caller.usual();
+    let answer = caller.invite("", &offer);
+    assert_eq!(answer.header("Session-Expires"), Some("90;refresher=uas"));
+    for _ in 0..2 {
+        let began = std::time::Instant::now();
+        let refresh = caller.asked_for("INVITE");
+        assert!(began.elapsed() >= second * 35, "after {:?}", began.elapsed());
+        assert_eq!(refresh.header("Session-Expires"), Some("90;refresher=uas"));
+        assert!(refresh.body().contains("PCMU/8000"), "{refresh:?}");
+        caller.respond(&refresh, "200 OK", "Content-Type: application/sdp\r\n", &offer);
+        assert!(caller.asked_for("ACK").start().starts_with("ACK "));
+    }
+    caller.silence(5);
+    assert_eq!(line.serving.going_on(), 1);
+    let refresh = caller.asked_for("INVITE");
+    caller.respond(&refresh, "481 Call Does Not Exist", "", "");
+    assert_eq!(line.held(1)[0].record.cause, HangupCause::ChannelFailed);
+}
+
+/// The answer to a refresh may move the sound.
+#[test]
+fn a_refresh_follows_a_new_address() {
+    let line = TestLine::open_quick(Duration::from_millis(5), &[("session_expires_s", "90")]);
+    let mut caller = Caller::call(line.address);
+    caller.silence(3);
+    let refresh = caller.asked_for("INVITE");
+    caller.rtp = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let moved = caller.usual();
+    caller.respond(&refresh, "200 OK", "Content-Type: application/sdp\r\n", &moved);
+    assert!(caller.listen(10).len() >= 9 * 160, "the sound goes to the new address");
+    caller.hang_up();
+    line.held(1);
+}
+
+/// The caller's side has said that it refreshes: once it does not, the call is over, shortly before the interval is.
+#[test]
+fn a_session_that_the_caller_does_not_refresh_ends() {
+    let second = Duration::from_millis(10);
+    let line = TestLine::open_quick(second, &[("session_expires_s", "90")]);
+    let mut caller = Caller::new(line.address);
+    let offer = caller.usual();
+    let timer = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n";
+    assert_eq!(caller.invite(timer, &offer).header("Session-Expires"), Some("90;refresher=uac"));
+    caller.silence(20);
+    assert_eq!(caller.invite(timer, &offer).status(), 200, "a refresh in time");
+    let began = std::time::Instant::now();
+    let bye = caller.asked_for("BYE");
+    assert!(began.elapsed() >= second * 50, "after {:?}", began.elapsed());
+    caller.respond(&bye, "200 OK", "", "");
+    assert_eq!(line.held(1)[0].record.cause, HangupCause::ChannelFailed);
+    line.empty();
+}
+
 #[test]
 fn more_calls_than_places_hear_a_busy_tone() {
     let line = TestLine::open(&[("calls_at_once", "1")]);
