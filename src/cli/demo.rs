@@ -153,7 +153,7 @@ fn take_call(
         let mut engines = MeasuredEngines::new(line);
         Session::new(conversation, &mut engines, &mut log).run(arrival, &mut channel, false)
     } else {
-        let mut engines = RealTimeEngines::new(Arc::clone(line), false);
+        let mut engines = RealTimeEngines::new(Arc::clone(line), false).pretending_an_agent();
         Session::new(conversation, &mut engines, &mut log).run(arrival, &mut channel, true)
     };
     let (_, delays) = log.finish();

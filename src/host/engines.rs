@@ -167,6 +167,8 @@ pub struct RealTimeEngines {
     tickets: BTreeMap<RequestId, Ticket>,
     /// Who wants to know how long utterances wait.
     waits: Option<Waits>,
+    /// Whether a transfer that the channel cannot carry out finds the demonstration's agent.
+    pretends_agent: bool,
 }
 
 /// Told how long each utterance waited for a recogniser; [`Duration::MAX`] where it was not taken.
@@ -200,6 +202,7 @@ impl RealTimeEngines {
             speaking,
             tickets: BTreeMap::new(),
             waits: None,
+            pretends_agent: false,
         }
     }
 
@@ -207,6 +210,12 @@ impl RealTimeEngines {
     #[must_use]
     pub fn telling_waits(self, waits: Waits) -> RealTimeEngines {
         RealTimeEngines { waits: Some(waits), ..self }
+    }
+
+    /// Has an agent pick up who is none: for demonstrations, whose caller is one neither.
+    #[must_use]
+    pub fn pretending_an_agent(self) -> RealTimeEngines {
+        RealTimeEngines { pretends_agent: true, ..self }
     }
 
     fn reply(&self, event: Event) {
@@ -299,6 +308,11 @@ impl Engines for RealTimeEngines {
             }
             Action::Interpret { id, hypotheses } => self.job(Job::Interpret(*id, hypotheses.clone())),
             Action::LookUp { id, query } => self.job(Job::LookUp(*id, query.clone())),
+            Action::Transfer { id, .. } if !self.pretends_agent => {
+                // The channel would have carried it out if it could: the dialogue goes on from there.
+                let fault = Fault::Failed("this channel has no way to a person".to_owned());
+                self.reply(Event::TransferFailed { id: *id, fault });
+            }
             Action::Transfer { id, .. } => {
                 let (id, to_call) = (*id, self.to_call.clone());
                 std::thread::spawn(move || {
