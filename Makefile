@@ -17,7 +17,7 @@ HOURS ?= 8
 .DEFAULT_GOAL := help
 # Cargo does its own work in parallel.
 .NOTPARALLEL:
-.PHONY: help demo test build models core store crash sim engines audio test-audio test-asterisk bench starter fmt fmt-check lint deny clean
+.PHONY: help demo test build models core store crash sim engines audio test-audio test-asterisk test-growth test-mutated bench starter fmt fmt-check lint deny clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,14 @@ test-asterisk: $(STAMPS)/asterisk ## dialogues through Asterisk 22, which is put
 	scripts/asterisk.sh $(CARGO_TARGET_DIR)/asterisk
 	ATTENDANT_ASTERISK=$(CARGO_TARGET_DIR)/asterisk $(CARGO) test --locked --no-default-features \
 		--features telephone --test it asterisk -- --nocapture
+
+test-growth: $(STAMPS)/test ## two thousand calls by telephone, and what they leave in memory (a sample is in `test`)
+	PHONE_CALLS=2000 $(CARGO) test --locked --no-default-features --features telephone --test it \
+		phone::growth -- --nocapture
+
+test-mutated: $(STAMPS)/test ## a hundred thousand bent messages and packets to a line that listens (a sample is in `test`)
+	PHONE_MUTATED=100000 $(CARGO) test --locked --no-default-features --features telephone --test it \
+		phone::mutated -- --nocapture
 
 bench: $(STAMPS)/test models ## time voice activity, recognition, classification, prompts
 	$(CARGO) bench --locked

@@ -5,7 +5,13 @@
 
 mod caller;
 
+mod digest;
+
+mod growth;
+
 mod handing_over;
+
+mod mutated;
 
 mod overload;
 
@@ -14,6 +20,8 @@ mod signalling;
 mod sipp;
 
 mod sound;
+
+mod torture;
 
 #[cfg(feature = "host")]
 mod whole_call;
@@ -27,7 +35,7 @@ use std::time::{Duration, Instant};
 use attendant::audio::{Frame, LINE_RATE_HZ, Law, RATE_HZ, resample, tone};
 use attendant::call::{Action, CallRecord, CallTime, Dtmf, Event, Fault};
 use attendant::channel::gate::Gate;
-use attendant::channel::sip::{Dialer, SipServer, SipSettings};
+use attendant::channel::sip::{Dialer, Remembered, SipServer, SipSettings};
 use attendant::config::Config;
 use attendant::conversation::Conversation;
 use attendant::dialogue::Flow;
@@ -199,11 +207,22 @@ impl TestLine {
         TestLine::open_with(changes, Machine::Alone { _guard: guard })
     }
 
+    /// A line whose ringing and session timers run faster: a second of theirs lasts `second`.
+    pub(crate) fn open_quick(second: Duration, changes: &[(&str, &str)]) -> TestLine {
+        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        let (answerer, book) = TestLine::hums(true);
+        TestLine::serve_at(second, changes, answerer, book, Machine::Shared { _guard: guard })
+    }
+
+    fn hums(keeps_sound: bool) -> (Arc<dyn Answerer>, Arc<Book>) {
+        let book = Arc::new(Book::default());
+        (Arc::new(Hums { flow: flow_of("intents"), book: Arc::clone(&book), keeps_sound }), book)
+    }
+
     fn open_with(changes: &[(&str, &str)], machine: Machine) -> TestLine {
         let keeps_sound = matches!(machine, Machine::Shared { .. });
-        let book = Arc::new(Book::default());
-        let hums = Hums { flow: flow_of("intents"), book: Arc::clone(&book), keeps_sound };
-        TestLine::serve(changes, Arc::new(hums), book, machine)
+        let (answerer, book) = TestLine::hums(keeps_sound);
+        TestLine::serve(changes, answerer, book, machine)
     }
 
     fn serve(
@@ -212,7 +231,18 @@ impl TestLine {
         book: Arc<Book>,
         machine: Machine,
     ) -> TestLine {
-        let (config, sip) = settings(changes);
+        TestLine::serve_at(Duration::from_secs(1), changes, answerer, book, machine)
+    }
+
+    fn serve_at(
+        second: Duration,
+        changes: &[(&str, &str)],
+        answerer: Arc<dyn Answerer>,
+        book: Arc<Book>,
+        machine: Machine,
+    ) -> TestLine {
+        let (config, mut sip) = settings(changes);
+        sip.second = second;
         let serving = Serving::new(answerer, Gate::new(phone::limits(&config).expect("limits")));
         let (ready, told) = std::sync::mpsc::channel();
         let agents = phone::Agents::from_settings(&config).expect("agents");
@@ -267,13 +297,27 @@ impl TestLine {
         (thread, told)
     }
 
-    /// Waits until every place is free again.
+    /// Waits until every place is free again, and every dialog forgotten.
     pub(crate) fn empty(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        while self.serving.going_on() + self.serving.gate().at_once() > 0 {
-            assert!(Instant::now() < deadline, "{} calls stay", self.serving.going_on());
+        let left = || {
+            let Remembered { dialogs, calls, .. } = self.remembered();
+            self.serving.going_on() + self.serving.gate().at_once() + dialogs + calls
+        };
+        while left() > 0 {
+            assert!(
+                Instant::now() < deadline,
+                "{} calls stay, {:?}",
+                self.serving.going_on(),
+                self.remembered()
+            );
             std::thread::park_timeout(Duration::from_millis(5));
         }
+    }
+
+    /// What the line's signalling remembers.
+    pub(crate) fn remembered(&self) -> Remembered {
+        self.dialer.remembered()
     }
 }
 
