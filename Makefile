@@ -17,7 +17,7 @@ HOURS ?= 8
 .DEFAULT_GOAL := help
 # Cargo does its own work in parallel.
 .NOTPARALLEL:
-.PHONY: help demo test build models core store crash sim engines audio test-audio test-asterisk test-growth test-mutated bench starter fmt fmt-check lint deny clean
+.PHONY: help demo test build models core store crash sim engines audio test-audio test-asterisk test-nodes test-growth test-mutated bench starter fmt fmt-check lint deny clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ test-growth: $(STAMPS)/test ## two thousand calls by telephone, and what they le
 test-mutated: $(STAMPS)/test ## a hundred thousand bent messages and packets to a line that listens (a sample is in `test`)
 	PHONE_MUTATED=100000 $(CARGO) test --locked --no-default-features --features telephone --test it \
 		phone::mutated -- --nocapture
+
+test-nodes: $(STAMPS)/test $(STAMPS)/nodes models ## two nodes behind Kamailio, of which one is killed and one drained
+	$(CARGO) test --locked --release --test it nodes:: -- --nocapture
 
 bench: $(STAMPS)/test models ## time voice activity, recognition, classification, prompts
 	$(CARGO) bench --locked

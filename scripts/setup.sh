@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the system packages that are missing, and nothing else: `scripts/setup.sh demo|test|starter|asterisk`.
+# Installs the system packages that are missing, and nothing else: `scripts/setup.sh demo|test|starter|asterisk|nodes`.
 # Debian and Ubuntu by apt, with sudo where the user is not root; elsewhere it says what is missing.
 set -euo pipefail
 
@@ -17,8 +17,9 @@ case "$purpose" in
   test) packages=("${build[@]}" "${run[@]}" "${check[@]}" "${phone[@]}") ;;
   starter) packages=("${build[@]}" "${run[@]}" "${check[@]}" "${train[@]}") ;;
   asterisk) packages=("${build[@]}" debootstrap) ;;
+  nodes) packages=(kamailio) ;;
   *)
-    echo "usage: scripts/setup.sh demo|test|starter|asterisk" >&2
+    echo "usage: scripts/setup.sh demo|test|starter|asterisk|nodes" >&2
     exit 2
     ;;
 esac
@@ -97,3 +98,7 @@ wait_for_lock=(-o DPkg::Lock::Timeout=300)
 as_root env DEBIAN_FRONTEND=noninteractive apt-get "${wait_for_lock[@]}" update --quiet
 as_root env DEBIAN_FRONTEND=noninteractive apt-get "${wait_for_lock[@]}" install --quiet --yes \
   --no-install-recommends "${missing[@]}"
+# A balancer that only tests start: Debian would let it listen on the SIP port from now on.
+case " ${missing[*]} " in
+  *" kamailio "*) if [ -d /run/systemd/system ]; then as_root systemctl disable --now --quiet kamailio; fi ;;
+esac

@@ -207,6 +207,11 @@ impl Gate {
     pub fn close(&self) {
         self.counts().closing = true;
     }
+
+    /// Whether nobody is let in any more.
+    pub fn is_closing(&self) -> bool {
+        self.counts().closing
+    }
 }
 
 impl Drop for Permit {

@@ -412,6 +412,10 @@ impl Server {
             }
             _ if in_dialog => self.in_dialog(&mut transaction).await,
             Method::Invite => super::answer::answer(&self, &mut transaction, source).await,
+            // How a balancer learns that it should send new calls elsewhere.
+            Method::Options if self.gate.is_closing() => {
+                transaction.reply(StatusCode::ServiceUnavailable).await
+            }
             Method::Options => {
                 let headers = vec![
                     requests::allow(),

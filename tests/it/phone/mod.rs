@@ -13,6 +13,9 @@ mod handing_over;
 
 mod mutated;
 
+#[cfg(feature = "host")]
+mod nodes;
+
 mod overload;
 
 mod signalling;

@@ -263,6 +263,11 @@ fn a_line_that_stops_lets_calls_end_and_then_ends_them() {
     let offer = late.usual();
     while line.serving.gate().admit([127, 0, 0, 9].into(), std::time::Instant::now()).is_ok() {}
     assert_eq!(late.invite("", &offer).status(), 503);
+    // A balancer that asks is told to send its calls elsewhere.
+    let mut balancer = Caller::new(line.address);
+    let options = balancer.request("OPTIONS", "", "");
+    balancer.send(&options);
+    assert_eq!(balancer.answer().status(), 503);
     let bye = caller.asked();
     assert!(bye.start().starts_with("BYE "), "{bye:?}");
     caller.respond(&bye, "200 OK", "", "");

@@ -15,7 +15,7 @@ fn is_missing() -> bool {
     Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
 }
 
-fn scenario(name: &str) -> PathBuf {
+pub(super) fn scenario(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/phone/scenarios").join(name)
 }
 
