@@ -1,7 +1,9 @@
 //! Figures by hour, counted as records are written, and read back for reports.
 //!
 //! Counting happens in the transaction that writes the record: a record and its figures are there together or
-//! not at all. A report then reads some rows an hour, however many calls there were.
+//! not at all. The same transaction adds them up by day of UTC, and by hour for the calls as a whole: a report reads
+//! whole days from there, and by hour only what is at its edges, so that it takes as long for a million calls as
+//! for a thousand.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,33 +25,72 @@ const LONGEST_MS: u64 = 24 * 3_600 * 1_000;
 
 pub(super) const HOUR_MS: i64 = 3_600_000;
 
+const HOURS_OF_DAY: i64 = 24;
+
 /// Upper bounds of waits that are counted apart, in seconds; 0 stands for longer.
 const WITHIN: [i64; 9] = [5, 10, 20, 30, 60, 120, 300, 600, 1_800];
 
-const COUNT_CALL: &str = "
-    INSERT INTO call_figures (hour, dnis, intent, stage, disposition, calls, duration_ms, handoffs, callbacks,
-                              repeated, ratings, rating_sum)
-    VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, 0, $9, $10)
-    ON CONFLICT (hour, dnis, intent, stage, disposition) DO UPDATE SET
-        calls = call_figures.calls + 1,
-        duration_ms = call_figures.duration_ms + excluded.duration_ms,
-        handoffs = call_figures.handoffs + excluded.handoffs,
-        callbacks = call_figures.callbacks + excluded.callbacks,
-        ratings = call_figures.ratings + excluded.ratings,
-        rating_sum = call_figures.rating_sum + excluded.rating_sum";
+/// Adds to the figures of calls, and to what is added up from them, each named by where it is kept.
+const COUNT_CALL: [&str; 3] = [
+    "INSERT INTO call_figures (hour, dnis, intent, stage, disposition, calls, duration_ms, handoffs, callbacks,
+                               repeated, ratings, rating_sum)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+     ON CONFLICT (hour, dnis, intent, stage, disposition) DO UPDATE SET
+         calls = call_figures.calls + excluded.calls,
+         duration_ms = call_figures.duration_ms + excluded.duration_ms,
+         handoffs = call_figures.handoffs + excluded.handoffs,
+         callbacks = call_figures.callbacks + excluded.callbacks,
+         repeated = call_figures.repeated + excluded.repeated,
+         ratings = call_figures.ratings + excluded.ratings,
+         rating_sum = call_figures.rating_sum + excluded.rating_sum",
+    "INSERT INTO day_call_figures (day, dnis, intent, stage, disposition, calls, duration_ms, handoffs, callbacks,
+                                   repeated, ratings, rating_sum)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+     ON CONFLICT (day, dnis, intent, stage, disposition) DO UPDATE SET
+         calls = day_call_figures.calls + excluded.calls,
+         duration_ms = day_call_figures.duration_ms + excluded.duration_ms,
+         handoffs = day_call_figures.handoffs + excluded.handoffs,
+         callbacks = day_call_figures.callbacks + excluded.callbacks,
+         repeated = day_call_figures.repeated + excluded.repeated,
+         ratings = day_call_figures.ratings + excluded.ratings,
+         rating_sum = day_call_figures.rating_sum + excluded.rating_sum",
+    "INSERT INTO hour_figures (hour, disposition, calls, duration_ms, handoffs, callbacks, repeated, ratings,
+                               rating_sum)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     ON CONFLICT (hour, disposition) DO UPDATE SET
+         calls = hour_figures.calls + excluded.calls,
+         duration_ms = hour_figures.duration_ms + excluded.duration_ms,
+         handoffs = hour_figures.handoffs + excluded.handoffs,
+         callbacks = hour_figures.callbacks + excluded.callbacks,
+         repeated = hour_figures.repeated + excluded.repeated,
+         ratings = hour_figures.ratings + excluded.ratings,
+         rating_sum = hour_figures.rating_sum + excluded.rating_sum",
+];
 
 const COUNT_TURNS: &str = "
     INSERT INTO turn_figures (hour, dnis, intent, stage, decision, turns) VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (hour, dnis, intent, stage, decision) DO UPDATE SET turns = turn_figures.turns + excluded.turns";
 
-const COUNT_ENTRY: &str = "
-    INSERT INTO queue_figures (hour, queue, outcome, within, entries, waited_ms, handled, handle_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-    ON CONFLICT (hour, queue, outcome, within) DO UPDATE SET
-        entries = queue_figures.entries + excluded.entries,
-        waited_ms = queue_figures.waited_ms + excluded.waited_ms,
-        handled = queue_figures.handled + excluded.handled,
-        handle_ms = queue_figures.handle_ms + excluded.handle_ms";
+const COUNT_TURNS_OF_DAY: &str = "
+    INSERT INTO day_turn_figures (day, intent, stage, decision, turns) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (day, intent, stage, decision) DO UPDATE SET turns = day_turn_figures.turns + excluded.turns";
+
+const COUNT_ENTRY: [&str; 2] = [
+    "INSERT INTO queue_figures (hour, queue, outcome, within, entries, waited_ms, handled, handle_ms)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (hour, queue, outcome, within) DO UPDATE SET
+         entries = queue_figures.entries + excluded.entries,
+         waited_ms = queue_figures.waited_ms + excluded.waited_ms,
+         handled = queue_figures.handled + excluded.handled,
+         handle_ms = queue_figures.handle_ms + excluded.handle_ms",
+    "INSERT INTO day_queue_figures (day, queue, outcome, within, entries, waited_ms, handled, handle_ms)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (day, queue, outcome, within) DO UPDATE SET
+         entries = day_queue_figures.entries + excluded.entries,
+         waited_ms = day_queue_figures.waited_ms + excluded.waited_ms,
+         handled = day_queue_figures.handled + excluded.handled,
+         handle_ms = day_queue_figures.handle_ms + excluded.handle_ms",
+];
 
 /// The call before of the same number, where it was about the same.
 const BEFORE: &str = "
@@ -57,9 +98,17 @@ const BEFORE: &str = "
     FROM calls WHERE ltrim(ani, '+') = $1 AND started_at_unix_ms < $2 AND started_at_unix_ms >= $3
     ORDER BY started_at_unix_ms DESC LIMIT 1";
 
-const REPEATED: &str = "
-    UPDATE call_figures SET repeated = repeated + 1
-    WHERE hour = $1 AND dnis = $2 AND intent = $3 AND stage = $4 AND disposition = $5";
+/// What is added to the figures of one kind of call in one hour.
+#[derive(Debug, Default)]
+struct Added {
+    dnis: String,
+    intent: String,
+    stage: String,
+    disposition: String,
+    hour: i64,
+    /// Calls, their lengths, handoffs, callbacks, repeated, ratings, their sum.
+    sums: [i64; 7],
+}
 
 /// Counts a call that is written in the same transaction.
 pub(super) async fn count_call(connection: &mut AnyConnection, kept: &KeptCall) -> Result<(), sqlx::Error> {
@@ -68,46 +117,85 @@ pub(super) async fn count_call(connection: &mut AnyConnection, kept: &KeptCall) 
     let hour = started / HOUR_MS;
     let dnis = record.dnis.as_ref().map_or("", |dnis| dnis.as_str());
     let intent = record.intent.as_ref().map_or("", |intent| intent.as_str());
-    // The earlier row first, and the turns in order: nodes that count at once take the locks in one order.
-    count_repeat(connection, record, started, intent).await?;
-    sqlx::query(COUNT_CALL)
-        .bind(hour)
-        .bind(dnis)
-        .bind(intent)
-        .bind(record.stage.to_string())
-        .bind(record.disposition.to_string())
-        .bind(i64::try_from(record.duration.as_millis().min(LONGEST_MS)).unwrap_or(0))
-        .bind(i64::from(record.handoff.is_some()))
-        .bind(i64::from(record.callback.is_some()))
-        .bind(i64::from(record.rating.is_some()))
-        .bind(i64::from(record.rating.unwrap_or(0)))
-        .execute(&mut *connection)
-        .await?;
+    let duration_ms = i64::try_from(record.duration.as_millis().min(LONGEST_MS)).unwrap_or(0);
+    let own = Added {
+        hour,
+        dnis: dnis.to_owned(),
+        intent: intent.to_owned(),
+        stage: record.stage.to_string(),
+        disposition: record.disposition.to_string(),
+        sums: [
+            1,
+            duration_ms,
+            i64::from(record.handoff.is_some()),
+            i64::from(record.callback.is_some()),
+            0,
+            i64::from(record.rating.is_some()),
+            i64::from(record.rating.unwrap_or(0)),
+        ],
+    };
+    let added: Vec<Added> =
+        repeated(connection, record, started, intent).await?.into_iter().chain([own]).collect();
+    add_calls(connection, added).await?;
     let mut turns: BTreeMap<(String, &str), i64> = BTreeMap::new();
     for turn in &record.turns {
         *turns.entry((turn.stage.to_string(), turn.decision.as_str())).or_default() += 1;
     }
-    for ((stage, decision), count) in turns {
-        sqlx::query(COUNT_TURNS)
-            .bind(hour)
-            .bind(dnis)
+    for ((stage, decision), count) in &turns {
+        let query = sqlx::query(COUNT_TURNS).bind(hour).bind(dnis).bind(intent).bind(stage).bind(*decision);
+        query.bind(*count).execute(&mut *connection).await?;
+    }
+    for ((stage, decision), count) in &turns {
+        let query = sqlx::query(COUNT_TURNS_OF_DAY)
+            .bind(hour / HOURS_OF_DAY)
             .bind(intent)
             .bind(stage)
-            .bind(decision)
-            .bind(count)
-            .execute(&mut *connection)
-            .await?;
+            .bind(*decision);
+        query.bind(*count).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-async fn count_repeat(
+/// Writes what is added, table by table and in the order of the keys: nodes that count at once take the locks in one
+/// order, and none waits for another that waits for it.
+async fn add_calls(connection: &mut AnyConnection, mut added: Vec<Added>) -> Result<(), sqlx::Error> {
+    added.sort_by(|a, b| a.kind().cmp(&b.kind()));
+    for (sql, unit) in [(COUNT_CALL[0], 1), (COUNT_CALL[1], HOURS_OF_DAY)] {
+        for one in &added {
+            let mut query = sqlx::query(sql).bind(one.hour / unit).bind(&one.dnis).bind(&one.intent);
+            query = query.bind(&one.stage).bind(&one.disposition);
+            for sum in one.sums {
+                query = query.bind(sum);
+            }
+            query.execute(&mut *connection).await?;
+        }
+    }
+    added.sort_by(|a, b| (a.hour, &a.disposition).cmp(&(b.hour, &b.disposition)));
+    for one in &added {
+        let mut query = sqlx::query(COUNT_CALL[2]).bind(one.hour).bind(&one.disposition);
+        for sum in one.sums {
+            query = query.bind(sum);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+impl Added {
+    /// By day first, so that the order by hour is one by day, too.
+    fn kind(&self) -> (i64, &str, &str, &str, &str, i64) {
+        (self.hour / HOURS_OF_DAY, &self.dnis, &self.intent, &self.stage, &self.disposition, self.hour)
+    }
+}
+
+/// The call before of the same number, where this one is about the same: it was not the last.
+async fn repeated(
     connection: &mut AnyConnection,
     record: &CallRecord,
     started: i64,
     intent: &str,
-) -> Result<(), sqlx::Error> {
-    let Some(ani) = &record.ani else { return Ok(()) };
+) -> Result<Option<Added>, sqlx::Error> {
+    let Some(ani) = &record.ani else { return Ok(None) };
     let window = i64::try_from(REPEATED_WITHIN.as_millis()).unwrap_or(i64::MAX);
     let before = sqlx::query(BEFORE)
         .bind(ani.expose().trim_start_matches('+'))
@@ -115,16 +203,15 @@ async fn count_repeat(
         .bind(started.saturating_sub(window))
         .fetch_optional(&mut *connection)
         .await?;
-    let Some(row) = before.filter(|row| text(row, "intent") == intent) else { return Ok(()) };
-    sqlx::query(REPEATED)
-        .bind(row.try_get::<i64, _>("started_at_unix_ms")? / HOUR_MS)
-        .bind(text(&row, "dnis"))
-        .bind(text(&row, "intent"))
-        .bind(text(&row, "stage"))
-        .bind(text(&row, "disposition"))
-        .execute(connection)
-        .await
-        .map(|_| ())
+    let Some(row) = before.filter(|row| text(row, "intent") == intent) else { return Ok(None) };
+    Ok(Some(Added {
+        hour: row.try_get::<i64, _>("started_at_unix_ms")? / HOUR_MS,
+        dnis: text(&row, "dnis"),
+        intent: text(&row, "intent"),
+        stage: text(&row, "stage"),
+        disposition: text(&row, "disposition"),
+        sums: [0, 0, 0, 0, 1, 0, 0],
+    }))
 }
 
 /// Counts a place in a queue that is given up in the same transaction.
@@ -158,11 +245,15 @@ async fn count(
     at_ms: i64,
     figures: [i64; 5],
 ) -> Result<(), sqlx::Error> {
-    let mut query = sqlx::query(COUNT_ENTRY).bind(at_ms / HOUR_MS).bind(queue).bind(outcome);
-    for figure in figures {
-        query = query.bind(figure);
+    let hour = at_ms / HOUR_MS;
+    for (sql, unit) in COUNT_ENTRY.into_iter().zip([hour, hour / HOURS_OF_DAY]) {
+        let mut query = sqlx::query(sql).bind(unit).bind(queue).bind(outcome);
+        for figure in figures {
+            query = query.bind(figure);
+        }
+        query.execute(&mut *connection).await?;
     }
-    query.execute(connection).await.map(|_| ())
+    Ok(())
 }
 
 /// What calls of one hour, or of one kind, came to.
@@ -245,33 +336,75 @@ macro_rules! sums_of_calls {
         "CAST(sum(calls) AS BIGINT) AS calls, CAST(sum(duration_ms) AS BIGINT) AS duration_ms,
          CAST(sum(handoffs) AS BIGINT) AS handoffs, CAST(sum(callbacks) AS BIGINT) AS callbacks,
          CAST(sum(repeated) AS BIGINT) AS repeated, CAST(sum(ratings) AS BIGINT) AS ratings,
-         CAST(sum(rating_sum) AS BIGINT) AS rating_sum FROM call_figures WHERE hour >= $1 AND hour < $2 "
+         CAST(sum(rating_sum) AS BIGINT) AS rating_sum "
     };
 }
 
-const HOURS: &str = concat!(
-    "SELECT hour, '' AS dnis, '' AS intent, '' AS stage, disposition, ",
-    sums_of_calls!(),
-    "GROUP BY hour, disposition ORDER BY hour, disposition"
-);
+/// Rows of the whole days, and of the hours before and after them.
+macro_rules! of_days_and_edges {
+    ($columns:literal, $by_hour:literal, $by_day:literal) => {
+        concat!(
+            "FROM (SELECT ",
+            $columns,
+            " FROM ",
+            $by_day,
+            " WHERE day >= $1 AND day < $2
+             UNION ALL SELECT ",
+            $columns,
+            " FROM ",
+            $by_hour,
+            " WHERE hour >= $3 AND hour < $4
+             UNION ALL SELECT ",
+            $columns,
+            " FROM ",
+            $by_hour,
+            " WHERE hour >= $5 AND hour < $6) AS kept "
+        )
+    };
+}
+
+const HOURS: &str = "
+    SELECT hour, disposition, calls, duration_ms, handoffs, callbacks, repeated, ratings, rating_sum
+    FROM hour_figures WHERE hour >= $1 AND hour < $2 ORDER BY hour, disposition";
 
 const KINDS: &str = concat!(
     "SELECT CAST(0 AS BIGINT) AS hour, dnis, intent, stage, disposition, ",
     sums_of_calls!(),
+    of_days_and_edges!(
+        "dnis, intent, stage, disposition, calls, duration_ms, handoffs, callbacks, repeated, ratings, rating_sum",
+        "call_figures",
+        "day_call_figures"
+    ),
     "GROUP BY dnis, intent, stage, disposition ORDER BY dnis, intent, stage, disposition"
 );
 
-const TURNS: &str = "
-    SELECT intent, stage, decision, CAST(sum(turns) AS BIGINT) AS turns
-    FROM turn_figures WHERE hour >= $1 AND hour < $2
-    GROUP BY intent, stage, decision ORDER BY intent, stage, decision";
+const TURNS: &str = concat!(
+    "SELECT intent, stage, decision, CAST(sum(turns) AS BIGINT) AS turns ",
+    of_days_and_edges!("intent, stage, decision, turns", "turn_figures", "day_turn_figures"),
+    "GROUP BY intent, stage, decision ORDER BY intent, stage, decision"
+);
 
-const QUEUES: &str = "
-    SELECT queue, outcome, within, CAST(sum(entries) AS BIGINT) AS entries,
-           CAST(sum(waited_ms) AS BIGINT) AS waited_ms, CAST(sum(handled) AS BIGINT) AS handled,
-           CAST(sum(handle_ms) AS BIGINT) AS handle_ms
-    FROM queue_figures WHERE hour >= $1 AND hour < $2
-    GROUP BY queue, outcome, within ORDER BY queue, outcome, within";
+const QUEUES: &str = concat!(
+    "SELECT queue, outcome, within, CAST(sum(entries) AS BIGINT) AS entries,
+            CAST(sum(waited_ms) AS BIGINT) AS waited_ms, CAST(sum(handled) AS BIGINT) AS handled,
+            CAST(sum(handle_ms) AS BIGINT) AS handle_ms ",
+    of_days_and_edges!(
+        "queue, outcome, within, entries, waited_ms, handled, handle_ms",
+        "queue_figures",
+        "day_queue_figures"
+    ),
+    "GROUP BY queue, outcome, within ORDER BY queue, outcome, within"
+);
+
+/// The whole days within some hours, and the hours before and after them; each from one until before the other.
+fn days_and_edges(from: i64, until: i64) -> [i64; 6] {
+    let first = from.div_euclid(HOURS_OF_DAY) + i64::from(from.rem_euclid(HOURS_OF_DAY) != 0);
+    let last = until.div_euclid(HOURS_OF_DAY);
+    if first >= last {
+        return [0, 0, from, until, 0, 0];
+    }
+    [first, last, from, first * HOURS_OF_DAY, last * HOURS_OF_DAY, until]
+}
 
 impl Store {
     /// The figures of the hours from `from` until before `until`, in hours since 1970 UTC.
@@ -280,15 +413,35 @@ impl Store {
     /// Where the database does not answer.
     pub async fn figures(&self, from: i64, until: i64) -> Result<Figures, StoreError> {
         let opened = self.current().await?;
+        let hours = sqlx::query(HOURS).bind(from).bind(until).fetch_all(&opened.readers).await;
+        let parts = days_and_edges(from, until);
         let rows = async |sql: &'static str| {
-            sqlx::query(sql).bind(from).bind(until).fetch_all(&opened.readers).await.map_err(self.fail())
+            let query = parts.iter().fold(sqlx::query(sql), |query, bound| query.bind(*bound));
+            query.fetch_all(&opened.readers).await.map_err(self.fail())
         };
         Ok(Figures {
-            hours: rows(HOURS).await?.iter().map(call_figures).collect(),
+            hours: hours.map_err(self.fail())?.iter().map(hour_figures).collect(),
             kinds: rows(KINDS).await?.iter().map(call_figures).collect(),
             turns: rows(TURNS).await?.iter().map(turn_figures).collect(),
             queues: rows(QUEUES).await?.iter().map(queue_figures).collect(),
         })
+    }
+}
+
+/// By place, not by name: of these there are tens of thousands.
+fn hour_figures(row: &AnyRow) -> CallFigures {
+    let number = |at: usize| row.try_get::<i64, _>(at).unwrap_or_default();
+    CallFigures {
+        hour: number(0),
+        disposition: row.try_get(1).unwrap_or_default(),
+        calls: number(2),
+        duration_ms: number(3),
+        handoffs: number(4),
+        callbacks: number(5),
+        repeated: number(6),
+        ratings: number(7),
+        rating_sum: number(8),
+        ..CallFigures::default()
     }
 }
 

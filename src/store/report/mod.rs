@@ -11,6 +11,7 @@ mod table;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -187,20 +188,32 @@ impl Report {
     /// Adds the figures of the hours from `from` until before `until` up.
     pub fn of(figures: &Figures, plan: &DeskPlan, from: i64, until: i64) -> Report {
         let mut total = Calls::default();
-        let mut by: BTreeMap<By, BTreeMap<String, Calls>> = BTreeMap::new();
-        let mut add = |dimension: By, row: &CallFigures| {
-            let key = key(dimension, row, plan);
-            by.entry(dimension).or_default().entry(key).or_default().add(row);
-        };
+        // Calendars are slow beside sums, and a report of years has tens of thousands of hours.
+        let mut days: BTreeMap<Option<Date>, Calls> = BTreeMap::new();
+        let mut hours: BTreeMap<Option<i8>, Calls> = BTreeMap::new();
+        let mut last = None;
         for row in &figures.hours {
+            let at = match last {
+                Some((hour, at)) if hour == row.hour => at,
+                _ => local(row.hour, &plan.zone),
+            };
+            last = Some((row.hour, at));
             total.add(row);
-            add(By::Day, row);
-            add(By::Hour, row);
+            days.entry(at.map(DateTime::date)).or_default().add(row);
+            hours.entry(at.map(DateTime::hour)).or_default().add(row);
         }
+        let mut by: BTreeMap<By, BTreeMap<String, Calls>> = BTreeMap::new();
+        let or_none = |key: Option<String>| key.unwrap_or_else(|| "-".to_owned());
+        let days = days.into_iter().map(|(day, calls)| (or_none(day.map(|day| day.to_string())), calls));
+        by.insert(By::Day, days.collect());
+        let hours =
+            hours.into_iter().map(|(hour, calls)| (or_none(hour.map(|h| format!("{h:02}:00"))), calls));
+        by.insert(By::Hour, hours.collect());
         for row in &figures.kinds {
-            add(By::Intent, row);
-            add(By::Stage, row);
-            add(By::Campaign, row);
+            for dimension in [By::Intent, By::Stage, By::Campaign] {
+                let key = key(dimension, row, plan);
+                by.entry(dimension).or_default().entry(key).or_default().add(row);
+            }
         }
         let by = by.into_iter().map(|(dimension, keys)| {
             let mut keys: Vec<(String, Calls)> = keys.into_iter().map(|(k, c)| (k, c.finish())).collect();
@@ -221,17 +234,14 @@ impl Report {
     }
 }
 
-fn local(hour: i64, zone: &TimeZone) -> Option<jiff::civil::DateTime> {
+fn local(hour: i64, zone: &TimeZone) -> Option<DateTime> {
     let at = Timestamp::from_second(hour.checked_mul(3_600)?).ok()?;
     Some(at.to_zoned(zone.clone()).datetime())
 }
 
 fn key(by: By, row: &CallFigures, plan: &DeskPlan) -> String {
-    let local = || local(row.hour, &plan.zone);
     let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     match by {
-        By::Day => local().map_or_else(|| "-".to_owned(), |at| at.date().to_string()),
-        By::Hour => local().map_or_else(|| "-".to_owned(), |at| format!("{:02}:00", at.hour())),
         By::Intent => or_none(&row.intent),
         By::Stage => row.stage.clone(),
         By::Campaign => {
@@ -239,6 +249,7 @@ fn key(by: By, row: &CallFigures, plan: &DeskPlan) -> String {
                 row.dnis.parse::<Dnis>().ok().and_then(|dnis| plan.campaign(&dnis).map(str::to_owned));
             campaign.unwrap_or_else(|| or_none(&row.dnis))
         }
+        By::Day | By::Hour => local(row.hour, &plan.zone).map_or_else(|| or_none(""), |at| at.to_string()),
     }
 }
 

@@ -18,6 +18,7 @@ on_both! {
     a_record_brings_its_promise,
     a_message_is_announced_once,
     figures_are_those_of_the_records,
+    what_is_added_up_is_what_was_counted,
     what_is_old_is_forgotten_and_the_figures_stay,
     one_customers_data_is_erased,
     two_can_open_an_empty_database_at_once,
@@ -276,6 +277,119 @@ fn figures_are_those_of_the_records(rig: &Rig) {
         figures.queues.iter().map(|q| (q.outcome.as_str(), q.within, q.entries, q.handle_ms)).collect();
     assert!(found.contains(&("abandoned", 10, 1, 0)) && found.contains(&("abandoned", 0, 1, 0)), "{found:?}");
     assert!(found.contains(&("answered", 5, 0, 90_000)), "{found:?}");
+}
+
+/// One of some calls: hours since the first, which of a few callers and kinds, and whether it is spooled first.
+type Some = (i64, u8, u8, bool);
+
+fn some_call(n: usize, (hour, caller, kind, _): Some) -> KeptCall {
+    let words = ["purpose", "resolution"].map(|word| serde_json::from_value(word.into()).expect("a stage"));
+    let turn = |decision: &str| TurnRecord { decision: decision.to_owned(), ..TurnRecord::default() };
+    let started = 1_790_000_000_000 + hour * 3_600_000 + i64::try_from(n).expect("few");
+    let record = CallRecord {
+        ani: (caller > 0).then(|| format!("+1555000{caller}").parse().expect("a number")),
+        dnis: (kind % 3 > 0).then(|| format!("80{}", kind % 3).parse().expect("a number")),
+        intent: (kind % 2 > 0).then(|| "billing".parse().expect("a name")),
+        stage: words[usize::from(kind % 2)],
+        disposition: if kind % 5 == 0 { Disposition::Abandoned } else { Disposition::Resolved },
+        rating: (kind % 4 > 0).then_some(kind % 4),
+        turns: (0..kind % 3).map(|n| turn(if n == 0 { "accept" } else { "no_match" })).collect(),
+        ..record(&format!("call-{n}"))
+    };
+    KeptCall { started_at_unix_ms: started.cast_unsigned(), record }
+}
+
+/// Counted call by call, as it is defined: a call before the last of the same number about the same.
+fn counted(
+    calls: &[KeptCall],
+    from: i64,
+    until: i64,
+) -> (i64, i64, i64, i64, BTreeMap<(String, String), i64>) {
+    let hour = |call: &KeptCall| call.started_at_unix_ms.cast_signed() / 3_600_000;
+    let is_in = |call: &&KeptCall| (from..until).contains(&hour(call));
+    let sum =
+        |of: &dyn Fn(&CallRecord) -> i64| calls.iter().filter(is_in).map(|c| of(&c.record)).sum::<i64>();
+    let mut repeated = 0;
+    for (n, call) in calls.iter().enumerate() {
+        let before =
+            calls[..n].iter().filter(|b| call.record.ani.is_some() && b.record.ani == call.record.ani);
+        let before = before.filter(|b| b.started_at_unix_ms < call.started_at_unix_ms);
+        let before = before.filter(|b| b.started_at_unix_ms + 7 * 86_400_000 >= call.started_at_unix_ms);
+        let last =
+            before.max_by_key(|b| b.started_at_unix_ms).filter(|b| b.record.intent == call.record.intent);
+        repeated += i64::from(last.is_some_and(|last| is_in(&last)));
+    }
+    let mut turns = BTreeMap::new();
+    for call in calls.iter().filter(is_in) {
+        let intent = call.record.intent.as_ref().map(ToString::to_string).unwrap_or_default();
+        for turn in &call.record.turns {
+            *turns.entry((intent.clone(), turn.decision.clone())).or_default() += 1;
+        }
+    }
+    (
+        sum(&|_| 1),
+        sum(&|c| c.rating.unwrap_or(0).into()),
+        sum(&|c| c.duration.as_millis().cast_signed()),
+        repeated,
+        turns,
+    )
+}
+
+fn what_is_added_up_is_what_was_counted(rig: &Rig) {
+    let config = ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() };
+    let some = prop::collection::vec((0..400_i64, 0..4_u8, 0..60_u8, any::<bool>()), 1..24);
+    // All cases add to one store: what an earlier one left is counted too.
+    let store = rig.open();
+    let mut all: Vec<KeptCall> = Vec::new();
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let all = std::cell::RefCell::new(&mut all);
+    let first = 1_790_000_000 / 3_600;
+    let checked = runner.run(&(some, -5..420_i64, 0..450_i64), |(calls, from, hours)| {
+        let mut all = all.borrow_mut();
+        rig.runtime.block_on(async {
+            for some in calls {
+                let call = some_call(all.len(), some);
+                if some.3 {
+                    store.spool().put(call.clone()).await.expect("it is kept");
+                    store.flush_spool().await.expect("it is written");
+                }
+                store.write_record(&call.record, call.started_at_unix_ms).await.expect("it is written");
+                let place = QueueEntry { call: call.record.id.clone(), ..entry("x", some.0 * 3_600, 0) };
+                store.enqueue(&place, 60).await.expect("it is written");
+                let left = at(some.0 * 3_600 + 7);
+                store.end_entry(&place.call, Outcome::Abandoned, None, left).await.expect("it is written");
+                all.push(call);
+            }
+        });
+        for (from, until) in [(first + from, first + from + hours), (0, i64::MAX)] {
+            let figures = rig.runtime.block_on(store.figures(from, until)).expect("it answers");
+            let expected = counted(&all, from, until);
+            let of = |rows: &[CallFigures]| {
+                let sum = |of: &dyn Fn(&CallFigures) -> i64| rows.iter().map(of).sum::<i64>();
+                (sum(&|c| c.calls), sum(&|c| c.rating_sum), sum(&|c| c.duration_ms), sum(&|c| c.repeated))
+            };
+            let mut turns = BTreeMap::new();
+            for row in &figures.turns {
+                *turns.entry((row.intent.clone(), row.decision.clone())).or_default() += row.turns;
+            }
+            let (calls, ratings, lengths, repeated, expected_turns) = expected;
+            prop_assert_eq!(of(&figures.hours), (calls, ratings, lengths, repeated));
+            prop_assert_eq!(of(&figures.kinds), (calls, ratings, lengths, repeated));
+            prop_assert_eq!(turns, expected_turns);
+            let entries: i64 = figures.queues.iter().map(|q| q.entries).sum();
+            let waits: i64 = figures.queues.iter().map(|q| q.waited_ms).sum();
+            prop_assert_eq!((entries, waits), (calls, calls * 7_000));
+        }
+        Ok(())
+    });
+    checked.expect("the sums are right");
+    let erased = "+15550001".parse().expect("a number");
+    let before = rig.runtime.block_on(store.figures(0, i64::MAX)).expect("it answers");
+    rig.runtime.block_on(store.erase(&erased, "the owner", at(0))).expect("it is done");
+    let keep = Retention { calls: Some(Duration::ZERO), desk: Some(Duration::ZERO), ..Retention::default() };
+    rig.runtime.block_on(store.forget_old(&keep, Timestamp::MAX)).expect("it is done");
+    assert!(rig.records(&store).is_empty());
+    assert_eq!(rig.runtime.block_on(store.figures(0, i64::MAX)).expect("it answers"), before);
 }
 
 fn what_is_old_is_forgotten_and_the_figures_stay(rig: &Rig) {
