@@ -6,6 +6,8 @@ mod concealment;
 
 mod dtmf;
 
+mod flac;
+
 mod frame;
 
 mod g711;
@@ -16,6 +18,8 @@ mod key_press;
 
 mod level;
 
+mod music;
+
 mod noise;
 
 mod resample;
@@ -24,11 +28,13 @@ mod telephone;
 
 pub use concealment::Concealer;
 pub use dtmf::{DtmfDetector, tone, two_tones};
+pub use flac::flac;
 pub use frame::{FRAME_DURATION, FRAME_SAMPLES, Frame, RATE_HZ};
 pub use g711::Law;
 pub use jitter::{JitterBuffer, JitterFigures, Pull};
 pub use key_press::{KeyMerger, KeyWay};
 pub use level::{FLOOR_DB, FULL_SCALE_SINE_DBM0, apply_gain, peak_dbfs, rms_dbfs};
+pub use music::HoldMusic;
 pub use noise::{NoiseColor, SplitMix64, add_noise, noise};
 pub use resample::{RATES_HZ, Resampler, resample};
 pub use telephone::{LINE_RATE_HZ, telephone};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Expect, Handoff, HangupCause, Hypothesis, Interpretation,
-    Pii, Recognition, Utterance,
+    Pii, Recognition, Utterance, Waiting, WayOut,
 };
 
 /// Names one request of a conversation. The reply echoes it; a reply to a request that no longer
@@ -161,6 +161,25 @@ pub enum Event {
         /// Why.
         fault: Fault,
     },
+    /// The desk has news for a caller who is being handed over.
+    Waiting {
+        /// The transfer's request.
+        id: RequestId,
+        /// What.
+        news: Waiting,
+    },
+    /// The message that the caller left is kept.
+    MessageKept {
+        /// The request.
+        id: RequestId,
+    },
+    /// It could not be kept.
+    MessageLost {
+        /// The request.
+        id: RequestId,
+        /// Why.
+        fault: Fault,
+    },
     /// The call is over.
     HungUp {
         /// Who ended it.
@@ -218,6 +237,31 @@ pub enum Action {
         /// Echoed by the reply.
         id: RequestId,
         /// What the person gets.
+        handoff: Handoff,
+    },
+    /// The caller who was being handed over waits no longer.
+    Leave {
+        /// The transfer's request.
+        id: RequestId,
+        /// For what.
+        way: WayOut,
+        /// Whom to call back.
+        number: Option<Ani>,
+    },
+    /// Play this sound; `PromptFinished` when it has been heard.
+    Play {
+        /// Echoed by the reply.
+        id: RequestId,
+        /// 16 kHz mono.
+        sound: std::sync::Arc<[i16]>,
+    },
+    /// Keep the message that the caller left; answered by `MessageKept` or `MessageLost`.
+    KeepMessage {
+        /// Echoed by the reply.
+        id: RequestId,
+        /// What was said, 16 kHz mono.
+        sound: std::sync::Arc<[i16]>,
+        /// The package that a person would have got.
         handoff: Handoff,
     },
     /// Keep the record; the call has ended.

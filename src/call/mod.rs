@@ -23,6 +23,8 @@ mod record;
 
 mod time;
 
+mod waiting;
+
 pub use event::{Action, Event, Fault, Note, Prompt, Query, RequestId, Row};
 pub use handoff::{Handoff, HandoffReason};
 pub use hearing::{Expect, Hypothesis, Recognition, Utterance};
@@ -34,3 +36,4 @@ pub use record::{
     CallRecord, Callback, CallbackReason, Disposition, HangupCause, LookUpRecord, Stage, TurnRecord,
 };
 pub use time::CallTime;
+pub use waiting::{Waiting, WayOut};

@@ -12,6 +12,9 @@ impl Conversation {
             return;
         }
         self.actions.push_back(Action::Note(Note::KeyHeard((!self.dialogue.is_secret()).then_some(key))));
+        if self.message_key(key) {
+            return;
+        }
         if key == Dtmf::ZERO && (self.entry.is_empty() || self.entry == "*") {
             return self.operator();
         }

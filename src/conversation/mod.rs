@@ -16,6 +16,8 @@ mod hearing;
 
 mod keypad;
 
+mod message;
+
 mod outcome;
 
 pub mod script;
@@ -28,14 +30,16 @@ use std::time::Duration;
 
 use hearing::Hearing;
 use jiff::civil::DateTime;
+use message::Message;
 pub use timers::TimerReason;
 use timers::{Timers, Waiting};
 
 use crate::audio::{DtmfDetector, Frame, KeyMerger, KeyWay};
 use crate::call::{
     Action, Ani, CallId, CallTime, Dnis, Dtmf, Event, Expect, Fault, Handoff, HangupCause, LookUpRecord,
-    Note, Prompt, Query, RequestId, Row, TurnRecord,
+    Note, Prompt, Query, RequestId, Row, TurnRecord, Waiting as News, WayOut,
 };
+use crate::desk::VoicemailSpec;
 use crate::dialogue::{Arrival, Dialogue, Flow, Input, Move, Question};
 use crate::speech::{Endpointer, Timeouts, Voice, VoiceDetector};
 
@@ -84,6 +88,9 @@ pub struct Conversation {
     is_anonymous: bool,
     keypad_only: bool,
     transfer: Option<(RequestId, Handoff)>,
+    /// How messages are taken.
+    voicemail: VoicemailSpec,
+    message: Option<Message>,
     /// Keys pressed so far for one answer.
     entry: String,
     timers: Timers,
@@ -126,6 +133,8 @@ impl Conversation {
             is_anonymous: false,
             keypad_only: false,
             transfer: None,
+            voicemail: VoicemailSpec::default(),
+            message: None,
             entry: String::new(),
             timers: Timers::default(),
             actions: VecDeque::new(),
@@ -139,6 +148,16 @@ impl Conversation {
     /// Tells the line's day and hour, for greetings that go by them.
     pub fn at(self, local: DateTime) -> Conversation {
         Conversation { local: Some(local), ..self }
+    }
+
+    /// Takes messages as the desk declares.
+    pub fn taking_messages(self, voicemail: VoicemailSpec) -> Conversation {
+        Conversation { voicemail, ..self }
+    }
+
+    /// Whether the caller waits for a person, and hears nothing else than music meanwhile.
+    pub fn is_on_hold(&self) -> bool {
+        self.transfer.is_some() && self.playing.is_none() && self.dialogue.is_on_hold()
     }
 
     /// Takes the caller for nobody: an earlier call of the same number is not theirs. For suites and
@@ -198,7 +217,7 @@ impl Conversation {
     /// sound at all.
     pub fn handle_voice(&mut self, now: CallTime, frame: &Frame, voice: Voice) {
         self.now = now;
-        if self.ended || self.party.is_none() {
+        if self.ended || self.party.is_none() || self.message_heard(frame, voice.voiced) {
             return;
         }
         self.endpointer.handle_frame(now, frame, voice);
@@ -223,6 +242,9 @@ impl Conversation {
             Event::LookUpFailed { id, fault } => self.looked_up(id, Err(fault)),
             Event::Transferred { id } => self.transferred(id),
             Event::TransferFailed { id, fault } => self.transfer_failed(id, fault),
+            Event::Waiting { id, news } => self.desk_news(id, news),
+            Event::MessageKept { id } => self.message_kept(id, None),
+            Event::MessageLost { id, fault } => self.message_kept(id, Some(&fault)),
             Event::HungUp { cause } => self.finish(cause),
         }
     }
@@ -266,8 +288,7 @@ impl Conversation {
             return;
         }
         self.party = Some((id.clone(), ani.clone(), dnis.clone()));
-        let longest = Duration::from_millis(self.flow.line.timeouts.max_call_ms);
-        self.timers.set(TimerReason::MaxCall, self.now + longest);
+        self.limit();
         self.actions.push_back(Action::Answer);
         if self.keypad_only {
             // So that the record says why nobody was heard.
@@ -282,6 +303,12 @@ impl Conversation {
             keypad_only: self.keypad_only,
         });
         self.carry_out();
+    }
+
+    /// From now on the line talks for no longer than it may; waiting for a person does not count.
+    fn limit(&mut self) {
+        let longest = Duration::from_millis(self.flow.line.timeouts.max_call_ms);
+        self.timers.set(TimerReason::MaxCall, self.now + longest);
     }
 
     fn next_id(&mut self) -> RequestId {
@@ -311,6 +338,7 @@ impl Conversation {
                     }
                     self.actions.push_back(Action::Note(note));
                 }
+                Move::Leave { way, number } => self.leave(way, number),
                 later @ (Move::Say(_) | Move::Listen(_) | Move::Transfer(_) | Move::HangUp(_)) => {
                     self.pending.push_back(later);
                 }
@@ -354,6 +382,7 @@ impl Conversation {
             | Move::LookUp(_)
             | Move::LookKnownUp(_)
             | Move::Transfer(_)
+            | Move::Leave { .. }
             | Move::HangUp(_)
             | Move::Note(_) => None,
         });
@@ -383,7 +412,7 @@ impl Conversation {
                     self.actions.push_back(Action::HangUp { cause });
                     self.finish(cause);
                 }
-                Move::LookUp(_) | Move::LookKnownUp(_) | Move::Note(_) => {}
+                Move::LookUp(_) | Move::LookKnownUp(_) | Move::Leave { .. } | Move::Note(_) => {}
             }
         }
     }
@@ -416,7 +445,9 @@ impl Conversation {
     fn prompt_finished(&mut self, id: RequestId) {
         if self.playing.is_some_and(|p| p.id == id) {
             self.playing = None;
-            self.pump();
+            if !self.message_played() {
+                self.pump();
+            }
         }
     }
 
@@ -481,6 +512,8 @@ impl Conversation {
                     self.transfer_failed(id, Fault::TimedOut);
                 }
             }
+            TimerReason::Message => self.message_timeout(),
+            TimerReason::KeepMessage => self.message_unanswered(),
             TimerReason::MaxCall => {
                 self.silence();
                 self.abandon_look_up();
@@ -521,6 +554,31 @@ impl Conversation {
         self.actions.push_back(Action::Transfer { id, handoff });
     }
 
+    /// The desk has a place for the caller, or news of it.
+    fn desk_news(&mut self, id: RequestId, news: News) {
+        if self.transfer.as_ref().is_none_or(|(waiting, _)| *waiting != id) {
+            return;
+        }
+        self.timers.clear(TimerReason::Transfer);
+        self.timers.clear(TimerReason::TransferSlow);
+        self.timers.clear(TimerReason::MaxCall);
+        self.input(Input::Waiting(news));
+    }
+
+    fn leave(&mut self, way: WayOut, number: Option<Ani>) {
+        let Some((id, handoff)) = self.transfer.take() else { return };
+        self.timers.clear(TimerReason::Transfer);
+        self.timers.clear(TimerReason::TransferSlow);
+        self.limit();
+        self.actions.push_back(Action::Leave { id, way, number });
+        match way {
+            WayOut::Line => {}
+            // Whoever calls back has what an agent would have got.
+            WayOut::Callback => self.handoff = Some(handoff),
+            WayOut::Voicemail => self.take_message(handoff),
+        }
+    }
+
     fn transferred(&mut self, id: RequestId) {
         if let Some((_, handoff)) = self.transfer.take_if(|(waiting, _)| *waiting == id) {
             self.handoff = Some(handoff);
@@ -533,6 +591,7 @@ impl Conversation {
         if self.transfer.take_if(|(waiting, _)| *waiting == id).is_some() {
             self.timers.clear(TimerReason::Transfer);
             self.timers.clear(TimerReason::TransferSlow);
+            self.limit();
             self.silence();
             self.input(Input::TransferFailed(fault));
         }

@@ -9,6 +9,7 @@ impl Conversation {
         if self.ended {
             return;
         }
+        self.message_hung_up();
         self.silence();
         self.ended = true;
         let Some((id, ani, dnis)) = self.party.take() else { return };

@@ -10,6 +10,7 @@
 //! mumble 2s
 //! silence 6s
 //! keys 451288#
+//! desk queued | desk place 2 3 | desk nobody | desk answers | desk fails
 //! fault asr timeout
 //! slow store 3s
 //! hangup
@@ -32,7 +33,7 @@ pub use of_record::of_record;
 pub use run::{Outcome, run};
 pub use timeline::{masked, show_action, show_event};
 
-use crate::call::{Ani, Dnis, Dtmf, Fault, HangupCause, IntentScore, Pii, Row};
+use crate::call::{Ani, Dnis, Dtmf, Fault, HangupCause, IntentScore, Pii, Row, Waiting, WayOut};
 
 /// A mistake in a script.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -87,8 +88,21 @@ pub enum Act {
     Fault(Part, Option<Fault>),
     /// From now on, this engine takes so long.
     Slow(Part, Duration),
+    /// The desk has news for the caller, who is being handed over.
+    Desk(Desk),
     /// Hangs up, or is cut off.
     HangUp(HangupCause),
+}
+
+/// What comes of a hand-over. A script in which it stands has a desk; otherwise one agent is rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Desk {
+    /// The caller is told something.
+    Says(Waiting),
+    /// An agent takes the call.
+    Answers,
+    /// The desk does not work.
+    Fails,
 }
 
 /// A sentence and, at text level, what the engines make of it.
@@ -196,14 +210,35 @@ fn act(verb: &str, rest: &[String]) -> Result<Act, String> {
             .map(Act::Keys),
         ("fault", [part, kind]) => Ok(Act::Fault(fault_part(part)?, fault_kind(kind)?)),
         ("slow", [part, time]) => Ok(Act::Slow(fault_part(part)?, duration(time)?)),
+        ("desk", [what, rest @ ..]) => desk(what, rest).map(Act::Desk),
         ("hangup", []) => Ok(Act::HangUp(HangupCause::Caller)),
         ("hangup", [how]) if how == "dropped" => Ok(Act::HangUp(HangupCause::ChannelFailed)),
         _ => Err(format!(
             "'{verb}' with {} arguments: expected call, given, say \"…\", mumble [TIME], silence TIME, keys KEYS, \
-             fault PART KIND, slow PART TIME, barge TIME …, or hangup [dropped]",
+             fault PART KIND, slow PART TIME, desk queued|place|nobody|answers|fails, barge TIME …, or \
+             hangup [dropped]",
             rest.len()
         )),
     }
+}
+
+fn desk(what: &str, rest: &[String]) -> Result<Desk, String> {
+    let number = |text: &String| text.parse().map_err(|_| format!("'{text}': expected a whole number"));
+    let ways_out = WayOut::ALL.to_vec();
+    Ok(match (what, rest) {
+        ("queued", []) => Desk::Says(Waiting::Queued),
+        ("place", [position, minutes @ ..]) => {
+            let minutes = minutes.first().map(number).transpose()?;
+            let position = usize::try_from(number(position)?).unwrap_or(usize::MAX);
+            Desk::Says(Waiting::Announced { position, minutes, ways_out })
+        }
+        ("nobody", []) => Desk::Says(Waiting::Offered { ways_out }),
+        ("answers", []) => Desk::Answers,
+        ("fails", []) => Desk::Fails,
+        _ => {
+            return Err(format!("desk {what}: expected queued, place N [MINUTES], nobody, answers or fails"));
+        }
+    })
 }
 
 fn fault_part(part: &str) -> Result<Part, String> {

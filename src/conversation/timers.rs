@@ -34,6 +34,10 @@ pub enum TimerReason {
     TransferSlow,
     /// Nobody takes the transfer.
     Transfer,
+    /// A message is silent for too long, too long, or not judged.
+    Message,
+    /// Nobody says whether a message is kept.
+    KeepMessage,
     /// The longest call is over.
     MaxCall,
 }

@@ -82,6 +82,56 @@ impl AgentState {
     }
 }
 
+/// What others know of an agent, in the store's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Not there.
+    SignedOut,
+    /// There, and free.
+    Ready,
+    /// There, and with a caller, rung for one, or writing one up.
+    Busy,
+    /// There, and gets no calls.
+    Away(AwayReason),
+}
+
+impl Presence {
+    /// The state, and why.
+    pub fn words(self) -> (&'static str, Option<String>) {
+        match self {
+            Presence::SignedOut => ("signed_out", None),
+            Presence::Ready => ("ready", None),
+            Presence::Busy => ("busy", None),
+            Presence::Away(why) => ("away", Some(why.to_string())),
+        }
+    }
+
+    /// Reads [`Presence::words`]; what is none of them is nobody's presence.
+    pub fn of_words(state: &str, why: Option<&str>) -> Presence {
+        match (state, why) {
+            ("ready", _) => Presence::Ready,
+            ("busy", _) => Presence::Busy,
+            ("away", Some("no_answer")) => Presence::Away(AwayReason::NoAnswer),
+            ("away", Some("unreachable")) => Presence::Away(AwayReason::Unreachable),
+            ("away", _) => Presence::Away(AwayReason::Pause),
+            _ => Presence::SignedOut,
+        }
+    }
+}
+
+impl From<&AgentState> for Presence {
+    fn from(state: &AgentState) -> Presence {
+        match state {
+            AgentState::SignedOut => Presence::SignedOut,
+            AgentState::Idle { .. } => Presence::Ready,
+            AgentState::Ringing { .. } | AgentState::Talking { .. } | AgentState::WrapUp { .. } => {
+                Presence::Busy
+            }
+            AgentState::Away { why } => Presence::Away(*why),
+        }
+    }
+}
+
 impl fmt::Display for AgentState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

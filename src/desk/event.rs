@@ -9,28 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::wait::Estimate;
 use super::{AgentId, AwayReason, Caller, QueueId, Route};
 use crate::call::CallId;
-
-/// A way out of a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WayOut {
-    /// The line calls back, and the place is kept.
-    Callback,
-    /// The caller leaves a message.
-    Voicemail,
-    /// Back to the dialogue.
-    Line,
-}
-
-impl fmt::Display for WayOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            WayOut::Callback => "callback",
-            WayOut::Voicemail => "voicemail",
-            WayOut::Line => "line",
-        })
-    }
-}
+pub use crate::call::WayOut;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +20,8 @@ pub enum Event {
     HungUp(CallId),
     /// The caller took a way out.
     Chose(CallId, WayOut),
+    /// The agent has picked up and is being briefed: the telephone rings no longer, and the caller still waits.
+    PickedUp(CallId),
     /// The agent took the call.
     Answered(CallId),
     /// The agent's telephone was busy, refused, or could not be reached.

@@ -107,6 +107,7 @@ impl Desk {
                 };
                 self.leave(now, &call, outcome);
             }
+            Event::PickedUp(call) => self.picked_up(&call),
             Event::Answered(call) => self.answered(now, &call),
             Event::Refused(call) => self.rang_in_vain(&call, AwayReason::Unreachable),
             Event::Ended(call) => self.end(now, &call),
@@ -323,6 +324,13 @@ impl Desk {
         seat.state = AgentState::Ringing { call: call.clone() };
         seat.rung = Some(now);
         self.actions.push_back(Action::Ring { call: call.clone(), agent, for_ });
+    }
+
+    /// A telephone that was picked up is not one that nobody answers, however long the briefing is.
+    fn picked_up(&mut self, call: &CallId) {
+        if let Some(ringing) = self.line.get_mut(call).and_then(|entry| entry.ringing.as_mut()) {
+            ringing.until = Timestamp::MAX;
+        }
     }
 
     fn answered(&mut self, now: Timestamp, call: &CallId) {

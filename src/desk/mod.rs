@@ -32,7 +32,7 @@ mod voicemail;
 
 mod wait;
 
-pub use agents::{AgentId, AgentState, AwayReason};
+pub use agents::{AgentId, AgentState, AwayReason, Presence};
 pub use callback::{Callback, CallbackEnd, CallbackPlan, CallbackState, Window};
 pub use event::{Action, Event, Left, Outcome, WayOut};
 pub use hours::Hours;

@@ -109,6 +109,11 @@ impl Dialogue {
         if self.is_working() && command != Command::Agent {
             return;
         }
+        let waits = matches!(self.state, State::Waiting | State::WaitingNumber { .. });
+        if waits && !matches!(command, Command::Agent | Command::Repeat | Command::Slower | Command::Goodbye)
+        {
+            return self.wait_on();
+        }
         if command == Command::DontKnow {
             return self.does_not_know();
         }
@@ -164,6 +169,8 @@ impl Dialogue {
             | State::Choose { .. }
             | State::ConfirmAction
             | State::Callback { .. }
+            | State::Waiting
+            | State::WaitingNumber { .. }
             | State::Menu
             | State::Working(_) => self.no_match("nothing was asked that could be unknown"),
         }
@@ -190,7 +197,11 @@ impl Dialogue {
             | State::ConfirmIntent { .. }
             | State::Choose { .. }
             | State::Menu => self.ask_purpose(),
-            State::Callback { .. } | State::Rating | State::Working(_) => self.repeat(),
+            State::Callback { .. }
+            | State::Waiting
+            | State::WaitingNumber { .. }
+            | State::Rating
+            | State::Working(_) => self.repeat(),
         }
     }
 

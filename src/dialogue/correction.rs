@@ -88,6 +88,8 @@ impl Dialogue {
             | State::Proof { .. }
             | State::Step { .. }
             | State::Callback { .. }
+            | State::Waiting
+            | State::WaitingNumber { .. }
             | State::Rating
             | State::Working(_) => return false,
         };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::check::check;
 use super::intent_spec::IntentSpec;
-use super::spec::{CommandSpec, LineSpec};
+use super::spec::{CommandSpec, LineSpec, WaitingSpec};
 use super::wording::Wording;
 use crate::call::{IntentName, OUT_OF_SCOPE};
 use crate::understanding::{EntitySpec, PhraseSet};
@@ -99,11 +99,23 @@ pub struct Commands {
     pub wrong: PhraseSet,
     /// Words of a caller who is upset.
     pub upset: PhraseSet,
+    /// While waiting: wants to be called back.
+    pub way_callback: PhraseSet,
+    /// Wants to leave a message.
+    pub way_voicemail: PhraseSet,
+    /// Wants to go on with the line.
+    pub way_line: PhraseSet,
 }
 
 impl Commands {
-    fn new(spec: &CommandSpec, upset: &[String]) -> Commands {
+    fn new(spec: &CommandSpec, upset: &[String], waiting: Option<&WaitingSpec>) -> Commands {
+        let way = |words: fn(&WaitingSpec) -> &Vec<String>| {
+            PhraseSet::new(waiting.map(words).map(Vec::as_slice).unwrap_or_default())
+        };
         Commands {
+            way_callback: way(|w| &w.callback_words),
+            way_voicemail: way(|w| &w.voicemail_words),
+            way_line: way(|w| &w.line_words),
             agent: PhraseSet::new(&spec.agent),
             repeat: PhraseSet::new(&spec.repeat),
             help: PhraseSet::new(&spec.help),
@@ -166,7 +178,7 @@ impl Flow {
         let wording = check(&parts)?;
         let FlowParts { intents, entities, .. } = parts;
         let upset = line.upset.as_ref().map(|u| u.words.clone()).unwrap_or_default();
-        let commands = Commands::new(&line.commands, &upset);
+        let commands = Commands::new(&line.commands, &upset, line.waiting.as_ref());
         let intents = intents.into_iter().map(|(name, (spec, _))| (name, spec)).collect();
         Ok(Flow { line, intents, entities, commands, wording })
     }

@@ -54,6 +54,8 @@ mod upset;
 
 mod verify;
 
+mod waiting;
+
 mod ways;
 
 mod wording;
@@ -75,13 +77,15 @@ pub use spec::{
     ProofSpec, RatingSpec, Thresholds, TimeoutSpec, Tries, UpsetSpec, VerificationSpec, WebhookSpec,
 };
 pub use spoken::{spelled, spoken_date, spoken_digits, spoken_number, spoken_time};
+pub use waiting::MessageStep;
 pub use wording::{Wording, WordingError};
 
 use state::{Asked, State, Work};
+use waiting::Place;
 
 use crate::call::{
     Ani, Callback, Expect, Fault, Handoff, HandoffReason, HangupCause, Hypothesis, IntentName,
-    Interpretation, Note, Pii, Prompt, Query, Recognition, Row, Stage,
+    Interpretation, Note, Pii, Prompt, Query, Recognition, Row, Stage, Waiting, WayOut,
 };
 use crate::understanding::Known;
 
@@ -122,6 +126,10 @@ pub enum Input<'a> {
     TransferFailed(Fault),
     /// The person's telephone has been ringing for long; comes again at intervals.
     TransferSlow,
+    /// The desk has news for the caller.
+    Waiting(Waiting),
+    /// A message is being left.
+    Message(MessageStep),
     /// The longest call is over.
     TooLong,
 }
@@ -140,6 +148,13 @@ pub enum Move {
     LookKnownUp(Query),
     /// Hand the caller to a person.
     Transfer(Handoff),
+    /// The caller waits for a person no longer.
+    Leave {
+        /// For what.
+        way: WayOut,
+        /// Whom to call back.
+        number: Option<Ani>,
+    },
     /// End the call.
     HangUp(HangupCause),
     /// For the timeline and the record.
@@ -212,6 +227,8 @@ pub struct Dialogue {
     /// Proofs that held, each with its account.
     proved: BTreeSet<(Pii<String>, String)>,
     transfers_failed: u8,
+    /// The caller's place at the desk.
+    place: Option<Place>,
     /// A slot filled with a value of which the line is not sure: the look-up is its check.
     unsure: Option<usize>,
     /// How often a value was well-formed but unknown.
@@ -261,6 +278,7 @@ impl Dialogue {
             account: None,
             proved: BTreeSet::new(),
             transfers_failed: 0,
+            place: None,
             unsure: None,
             not_found: 0,
             hearing_faults: 0,
@@ -312,7 +330,7 @@ impl Dialogue {
 
     /// Whether a person is being called or the call is ending, so that nothing more is asked.
     pub fn is_leaving(&self) -> bool {
-        matches!(self.state, State::Working(Work::HandingOver) | State::Working(Work::Ended))
+        matches!(self.state, State::Working(Work::HandingOver | Work::TakingMessage | Work::Ended))
     }
 
     /// Whether what the caller says or keys now must not be shown, logged or recorded.
@@ -345,6 +363,8 @@ impl Dialogue {
             Input::LookUpSlow => self.look_up_slow(),
             Input::TransferFailed(_) => self.transfer_failed(),
             Input::TransferSlow => self.transfer_slow(),
+            Input::Waiting(news) => self.desk_news(news),
+            Input::Message(step) => self.message(step),
             Input::TooLong => {
                 self.say("too_long");
                 self.end();
@@ -361,6 +381,9 @@ impl Dialogue {
             return self.no_match(&why);
         }
         let text = best.text.expose().clone();
+        if self.state == State::Waiting {
+            return self.heard_waiting(best);
+        }
         if let Some(command) = self.command_in(&text) {
             self.remember(&text);
             return self.obey(command, "universal command");
@@ -385,9 +408,10 @@ impl Dialogue {
             State::Step { index } => self.heard_step(best, meant, index),
             State::ConfirmAction => self.heard_confirm_action(best, meant),
             State::Callback { then_person } => self.heard_callback(best, then_person),
+            State::WaitingNumber { number } => self.heard_number(best, number),
             State::Rating => self.heard_rating(best),
             State::Menu => self.try_intent(best, meant, false),
-            State::Working(_) => {}
+            State::Waiting | State::Working(_) => {}
         }
     }
 
@@ -415,12 +439,15 @@ impl Dialogue {
             State::Menu => self.keyed_menu(keys),
             State::Choose { first, second } => self.keyed_choose(keys, (first, second)),
             State::Rating => self.rated(keys.parse().ok()),
+            State::Waiting => self.keyed_waiting(keys),
+            State::WaitingNumber { number: None } => self.given_number(keys),
             State::ConfirmIntent { .. }
             | State::ConfirmSlot { .. }
             | State::Offer(_)
             | State::WelcomeBack
             | State::Step { .. }
             | State::ConfirmAction
+            | State::WaitingNumber { number: Some(_) }
             | State::Callback { .. } => self.keyed_yes_no(keys),
             State::Purpose { wrap_up: true } if self.arrival.keypad_only && keys == "2" => {
                 self.nothing_else()
@@ -453,7 +480,7 @@ impl Dialogue {
             Work::FindingAccount => self.found_account(&rows),
             Work::Proving { index } => self.checked_proof(index, &rows),
             Work::Fulfilling => self.answer_with(rows),
-            Work::HandingOver | Work::Ended => {}
+            Work::HandingOver | Work::TakingMessage | Work::Ended => {}
         }
     }
 

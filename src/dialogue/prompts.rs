@@ -119,6 +119,26 @@ fn feature_prompts<'a>(line: &'a LineSpec, all: &mut List<'a>) {
         all.one("rating.ask", &rating.ask, &[]);
         all.one("rating.thanks", &rating.thanks, &[]);
     }
+    if let Some(waiting) = &line.waiting {
+        all.one("waiting.announce", &waiting.announce, &["position", "minutes"]);
+        all.one("waiting.number", &waiting.number, &["number"]);
+        for (name, spec) in [
+            ("callback", &waiting.callback),
+            ("voicemail", &waiting.voicemail),
+            ("line", &waiting.line),
+            ("stay", &waiting.stay),
+            ("nobody", &waiting.nobody),
+            ("ask_number", &waiting.ask_number),
+            ("promised", &waiting.promised),
+            ("message", &waiting.message),
+            ("message_too_short", &waiting.message_too_short),
+            ("message_review", &waiting.message_review),
+            ("message_kept", &waiting.message_kept),
+            ("message_lost", &waiting.message_lost),
+        ] {
+            all.one(format!("waiting.{name}"), spec, &[]);
+        }
+    }
     all.maybe("dropped", line.dropped.as_ref().map(|d| &d.say), &["label"]);
 }
 

@@ -24,6 +24,8 @@ impl Dialogue {
             State::Proof { index } => self.proof_again(index, "no_match", count),
             State::Offer(_) | State::Step { .. } | State::ConfirmAction => self.ask_again_or_agent(),
             State::Callback { then_person } => self.callback_again(then_person),
+            State::Waiting => self.waiting_again(),
+            State::WaitingNumber { number } => self.number_again(number),
             State::Rating => self.rated(None),
             State::Menu => self.menu_again("no_match"),
             State::Working(_) => {}
@@ -58,6 +60,8 @@ impl Dialogue {
             State::ConfirmSlot { index, value } => self.confirm_slot_again(index, &value),
             State::Proof { index } => self.proof_again(index, "no_input", count),
             State::Callback { then_person } => self.callback_again(then_person),
+            State::Waiting => self.waiting_again(),
+            State::WaitingNumber { number } => self.number_again(number),
             State::Rating => self.rated(None),
             State::Menu => self.menu_again("no_input"),
             State::Working(_) => {}
@@ -107,6 +111,15 @@ impl Dialogue {
                 self.say_aside("hearing_fault");
                 self.repeat();
             }
+            // Whoever waits hears music, and nobody has to hear them.
+            State::Waiting => {
+                self.hearing_faults -= 1;
+                self.wait_on();
+            }
+            State::WaitingNumber { .. } => {
+                self.say_aside("hearing_fault");
+                self.repeat();
+            }
             State::ConfirmIntent { .. }
             | State::Choose { .. }
             | State::WelcomeBack
@@ -132,7 +145,7 @@ impl Dialogue {
                     self.hand_over(HandoffReason::SystemFault);
                 }
             }
-            Work::HandingOver | Work::Ended => {}
+            Work::HandingOver | Work::TakingMessage | Work::Ended => {}
         }
     }
 
@@ -149,6 +162,10 @@ impl Dialogue {
         if self.is_leaving() {
             return;
         }
+        if self.has_place() {
+            return self.wait_on();
+        }
+        self.place = None;
         if self.intent.is_none() && reason == HandoffReason::CallerAsked {
             self.intent =
                 self.flow.intents.iter().find(|(_, spec)| spec.person).map(|(name, _)| name.clone());
@@ -193,6 +210,7 @@ impl Dialogue {
     /// Nobody could take the caller: they are told, and may be called back or go on with the line, once.
     pub(super) fn transfer_failed(&mut self) {
         self.transfers_failed += 1;
+        self.place = None;
         self.asked = Asked::default();
         if self.transfers_failed > 1 {
             self.say("nobody_there");

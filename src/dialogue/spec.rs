@@ -110,6 +110,8 @@ pub struct LineSpec {
     pub rating: Option<RatingSpec>,
     /// How a caller is greeted whose last call was cut off.
     pub dropped: Option<DroppedSpec>,
+    /// What callers hear who wait for a person.
+    pub waiting: Option<WaitingSpec>,
     /// Look-ups that other systems answer.
     #[serde(default)]
     pub webhook: BTreeMap<String, WebhookSpec>,
@@ -169,6 +171,49 @@ pub struct LinePrompts {
     pub help: PromptSpec,
     /// The longest call is over.
     pub too_long: PromptSpec,
+}
+
+/// Sentences of the queue, and words for the ways out of it. A line whose desk has agents needs them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitingSpec {
+    /// The place, `position`, and the wait in whole minutes, `minutes`, where it is known.
+    pub announce: PromptSpec,
+    /// Key 1 and a callback.
+    pub callback: PromptSpec,
+    /// Key 2 and a message.
+    pub voicemail: PromptSpec,
+    /// Key 3 and back to the line.
+    pub line: PromptSpec,
+    /// Or waiting on.
+    pub stay: PromptSpec,
+    /// Nobody takes the caller; the ways out follow.
+    pub nobody: PromptSpec,
+    /// Asks whether `number` is to be called back.
+    pub number: PromptSpec,
+    /// Asks for the number, by voice or keys and #.
+    pub ask_number: PromptSpec,
+    /// The callback is promised.
+    pub promised: PromptSpec,
+    /// A message may be left after the beep, and # ends it.
+    pub message: PromptSpec,
+    /// Nothing was heard; once more.
+    pub message_too_short: PromptSpec,
+    /// Key 1 keeps the message, 2 records it anew, 3 plays it again.
+    pub message_review: PromptSpec,
+    /// The message is kept.
+    pub message_kept: PromptSpec,
+    /// The message could not be kept.
+    pub message_lost: PromptSpec,
+    /// Says: call me back.
+    #[serde(default)]
+    pub callback_words: Vec<String>,
+    /// Says: I want to leave a message.
+    #[serde(default)]
+    pub voicemail_words: Vec<String>,
+    /// Says: back to the line.
+    #[serde(default)]
+    pub line_words: Vec<String>,
 }
 
 /// A greeting for certain calls. All conditions that are given must hold.

@@ -1,7 +1,7 @@
 //! Where a dialogue is, and the stage of the call that this belongs to.
 
 use super::Dialogue;
-use crate::call::{IntentName, Row, Stage};
+use crate::call::{Ani, IntentName, Row, Stage};
 
 /// Where a dialogue is.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,10 @@ pub(super) enum State {
     ConfirmAction,
     /// "Shall we call you back?"
     Callback { then_person: bool },
+    /// Music, and the ways out of it.
+    Waiting,
+    /// "Shall we call you back on …?", or "which number?".
+    WaitingNumber { number: Option<Ani> },
     /// "How content are you?"
     Rating,
     /// Nothing is asked: the line is busy, or leaves.
@@ -51,6 +55,8 @@ pub(super) enum Work {
     Fulfilling,
     /// A person is being called.
     HandingOver,
+    /// The caller leaves a message.
+    TakingMessage,
     /// Nothing follows.
     Ended,
 }
@@ -112,7 +118,10 @@ impl Dialogue {
             | State::Step { .. }
             | State::Working(Work::Fulfilling) => Stage::Resolution,
             State::ConfirmAction => Stage::Confirmation,
-            State::Callback { .. } => Stage::NextSteps,
+            State::Callback { .. }
+            | State::Waiting
+            | State::WaitingNumber { .. }
+            | State::Working(Work::TakingMessage) => Stage::NextSteps,
             State::Purpose { wrap_up: true } | State::Rating => Stage::WrapUp,
             State::Working(Work::HandingOver) | State::Working(Work::Ended) => self.stage,
         };
@@ -138,8 +147,11 @@ impl Dialogue {
             State::ConfirmAction => "confirm_action",
             State::Working(Work::Fulfilling) => "fulfilling",
             State::Callback { .. } => "callback",
+            State::Waiting => "waiting",
+            State::WaitingNumber { .. } => "waiting_number",
             State::Rating => "rating",
             State::Working(Work::HandingOver) => "handing_over",
+            State::Working(Work::TakingMessage) => "taking_message",
             State::Working(Work::Ended) => "ended",
         }
     }

@@ -116,7 +116,7 @@ fn a_kept_call_plays_again() {
         let outcome = play(flow, &format!("replay of {name}"), &again);
         let end = |r: &attendant::call::CallRecord| (r.disposition, r.handoff.as_ref().map(|h| h.reason));
         let is = outcome.record.as_ref().map(end);
-        let odd = ["barge", "fault", "slow", "silence", "level", "mumble"];
+        let odd = ["barge", "desk", "fault", "slow", "silence", "level", "mumble"];
         if !odd.iter().any(|word| text.contains(word)) {
             plain += 1;
             assert_eq!(is, Some(end(&record)), "{name}\n{again}\n{}", outcome.timeline);

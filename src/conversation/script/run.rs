@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Act, Part, Script, Step, masked, show_action, show_event};
-use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame};
+use super::{Act, Desk, Part, Script, Step, masked, show_action, show_event};
+use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame, RATE_HZ};
 use crate::call::{
     Action, CallRecord, CallTime, Dtmf, Event, Fault, Hypothesis, IntentScore, Interpretation, Pii, Query,
     Recognition, RequestId,
@@ -17,6 +17,9 @@ use crate::speech::Voice;
 
 /// A caller thinks this long before answering.
 const REACTION: Duration = Duration::from_millis(600);
+
+/// So much music says that nothing else comes.
+const HELD: Duration = Duration::from_secs(2);
 
 /// A word takes this long to say, in both directions.
 const WORD: Duration = Duration::from_millis(300);
@@ -66,6 +69,10 @@ struct Runner<'a> {
     speaking: Option<(CallTime, &'a Act)>,
     /// What the utterance being heard was.
     last_said: Option<&'a Act>,
+    /// The hand-over that the desk has news of.
+    transfer: Option<RequestId>,
+    /// Since when there is music.
+    held: Option<CallTime>,
     keys: Vec<(CallTime, Dtmf)>,
     prompt: Option<(RequestId, CallTime)>,
     line_spoke: Option<CallTime>,
@@ -98,6 +105,8 @@ impl<'a> Runner<'a> {
             begins: None,
             speaking: None,
             last_said: None,
+            transfer: None,
+            held: None,
             keys: Vec::new(),
             prompt: None,
             line_spoke: None,
@@ -150,7 +159,9 @@ impl<'a> Runner<'a> {
     }
 
     fn watch_silence(&mut self, voiced: bool) {
-        if voiced || self.prompt.is_some() || !self.keys.is_empty() {
+        // Whoever waits for a person hears music, and whoever leaves a message speaks or is ended soon.
+        let is_held = self.conversation.is_on_hold();
+        if voiced || is_held || self.prompt.is_some() || !self.keys.is_empty() {
             self.last_sound = self.now;
         }
         self.longest_silence = self.longest_silence.max(self.now.since(self.last_sound));
@@ -195,7 +206,14 @@ impl<'a> Runner<'a> {
             self.event(Event::Key(key));
         }
         if self.speaking.is_some() || !self.keys.is_empty() {
+            self.held = None;
             return;
+        }
+        // Music is no word to wait for the end of.
+        let held = self.held.filter(|_| self.conversation.is_on_hold()).unwrap_or(self.now);
+        self.held = self.conversation.is_on_hold().then_some(held);
+        if self.now.since(held) >= HELD {
+            self.line_quiet = self.line_quiet.or(Some(self.now));
         }
         let Some(step) = self.step else { return self.wait_for_the_end() };
         if self.may_begin(step) {
@@ -253,10 +271,11 @@ impl<'a> Runner<'a> {
                 self.slow.insert(*part, *time);
                 self.line('>', &format!("slow {part:?} {} ms", time.as_millis()));
             }
+            Act::Desk(desk) => self.desk(desk),
             Act::HangUp(cause) => self.event(Event::HungUp { cause: *cause }),
         }
         self.step = self.steps.next();
-        if !matches!(step.act, Act::Fault(..) | Act::Slow(..)) {
+        if !matches!(step.act, Act::Fault(..) | Act::Slow(..) | Act::Desk(_)) {
             // The next step waits for the line's next words.
             self.line_spoke = None;
             self.line_quiet = None;
@@ -303,6 +322,23 @@ impl<'a> Runner<'a> {
             Action::Recognize { id, .. } => self.recognize(id),
             Action::Interpret { id, hypotheses } => self.interpret(id, &hypotheses),
             Action::LookUp { id, query } => self.look_up(id, &query),
+            Action::Transfer { id, .. } if self.has_desk() => self.transfer = Some(id),
+            Action::Leave { .. } => self.transfer = None,
+            Action::Play { id, sound } => {
+                let ms = sound.len() * 1_000 / RATE_HZ as usize;
+                let length = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
+                self.prompt = Some((id, self.now + length));
+                self.line_spoke = self.line_spoke.or(Some(self.now));
+                self.line_quiet = None;
+                self.reply(length, Event::PromptFinished { id });
+            }
+            Action::KeepMessage { id, .. } => {
+                let event = match self.fault(Part::Store) {
+                    Some(fault) => Event::MessageLost { id, fault },
+                    None => Event::MessageKept { id },
+                };
+                self.reply(self.time(Part::Store, LOOK_UP), event);
+            }
             Action::Transfer { id, .. } => {
                 let event = match self.fault(Part::Transfer) {
                     Some(fault) => Event::TransferFailed { id, fault },
@@ -312,6 +348,22 @@ impl<'a> Runner<'a> {
             }
             Action::WriteRecord { record } => self.record = Some(*record),
             Action::Answer | Action::HangUp { .. } | Action::CancelRecognition { .. } | Action::Note(_) => {}
+        }
+    }
+
+    fn has_desk(&self) -> bool {
+        self.script.steps.iter().any(|step| matches!(step.act, Act::Desk(_)))
+    }
+
+    fn desk(&mut self, desk: &Desk) {
+        let Some(id) = self.transfer else { return self.line('>', "desk has nobody") };
+        match desk {
+            Desk::Says(news) => self.event(Event::Waiting { id, news: news.clone() }),
+            Desk::Answers => self.event(Event::Transferred { id }),
+            Desk::Fails => {
+                let fault = Fault::Failed("as the script says".to_owned());
+                self.event(Event::TransferFailed { id, fault });
+            }
         }
     }
 
@@ -342,6 +394,7 @@ impl<'a> Runner<'a> {
                         | Act::Keys(_)
                         | Act::Fault(..)
                         | Act::Slow(..)
+                        | Act::Desk(_)
                         | Act::HangUp(_),
                     )
                     | None => Vec::new(),
@@ -367,6 +420,7 @@ impl<'a> Runner<'a> {
                         | Act::Keys(_)
                         | Act::Fault(..)
                         | Act::Slow(..)
+                        | Act::Desk(_)
                         | Act::HangUp(_),
                     )
                     | None => Vec::new(),

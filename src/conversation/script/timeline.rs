@@ -1,6 +1,7 @@
 //! Timelines: one line for each event and each action.
 
-use crate::call::{Action, Event, Expect, Hypothesis, Note, Pii, Recognition};
+use crate::audio::RATE_HZ;
+use crate::call::{Action, Event, Expect, Hypothesis, Note, Pii, Recognition, Waiting, WayOut};
 
 /// The event without what a secret question's answer holds; `None` where there is nothing to hide.
 pub fn masked(event: &Event) -> Option<Event> {
@@ -38,6 +39,16 @@ pub fn show_event(event: &Event) -> Option<String> {
         Event::LookUpFailed { fault, .. } => format!("store {fault}"),
         Event::Transferred { .. } => "agent answered".to_owned(),
         Event::TransferFailed { fault, .. } => format!("agent {fault}"),
+        Event::Waiting { news, .. } => match news {
+            Waiting::Queued => "desk queued".to_owned(),
+            Waiting::Announced { position, minutes, ways_out } => {
+                let minutes = minutes.map_or("-".to_owned(), |m| m.to_string());
+                format!("desk place={position} minutes={minutes} ways={}", show_ways(ways_out))
+            }
+            Waiting::Offered { ways_out } => format!("desk nobody ways={}", show_ways(ways_out)),
+        },
+        Event::MessageKept { .. } => "message kept".to_owned(),
+        Event::MessageLost { fault, .. } => format!("message {fault}"),
         Event::HungUp { cause } => format!("hung up by {cause}"),
     })
 }
@@ -71,6 +82,14 @@ pub fn show_action(action: &Action) -> Option<String> {
                 facts.join(" ")
             )
         }
+        Action::Leave { way, number, .. } => {
+            let number = number.as_ref().map(|n| format!(" number={}", n.expose())).unwrap_or_default();
+            format!("leave for {way}{number}")
+        }
+        Action::Play { sound, .. } => format!("play {} ms", sound.len() * 1_000 / RATE_HZ as usize),
+        Action::KeepMessage { sound, .. } => {
+            format!("keep message of {} ms", sound.len() * 1_000 / RATE_HZ as usize)
+        }
         Action::WriteRecord { record } => {
             let mut text =
                 format!("record {} turns={} stage={}", record.disposition, record.turns.len(), record.stage);
@@ -92,6 +111,11 @@ pub fn show_action(action: &Action) -> Option<String> {
             Note::NoInput => "no input".to_owned(),
         },
     })
+}
+
+fn show_ways(ways: &[WayOut]) -> String {
+    let ways: Vec<String> = ways.iter().map(ToString::to_string).collect();
+    ways.join(",")
 }
 
 fn show_expect(expect: &Expect) -> String {
