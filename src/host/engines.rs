@@ -27,6 +27,10 @@ fn asr_fault(error: &AsrError) -> Fault {
     }
 }
 
+fn no_desk() -> Fault {
+    Fault::Failed("there is no desk on this channel".to_owned())
+}
+
 fn recognized(id: RequestId, result: Result<crate::call::Recognition, AsrError>) -> Event {
     match result {
         Ok(recognition) => Event::Recognized { id, recognition },
@@ -131,7 +135,11 @@ impl Engines for MeasuredEngines<'_> {
                 return self.at(now + AGENT_PICKS_UP, Reply::Event(Event::Transferred { id: *id }));
             }
             Action::WriteRecord { record } => return self.line.write_record(record),
-            Action::Answer
+            // No desk takes messages here.
+            Action::KeepMessage { id, .. } => Event::MessageLost { id: *id, fault: no_desk() },
+            Action::Leave { .. }
+            | Action::Play { .. }
+            | Action::Answer
             | Action::StopPrompt { .. }
             | Action::CancelRecognition { .. }
             | Action::HangUp { .. }
@@ -321,7 +329,14 @@ impl Engines for RealTimeEngines {
                 });
             }
             Action::WriteRecord { record } => self.line.write_record(record),
-            Action::Answer | Action::HangUp { .. } | Action::Note(_) => {}
+            Action::KeepMessage { id, .. } => {
+                self.reply(Event::MessageLost { id: *id, fault: no_desk() });
+            }
+            Action::Leave { .. }
+            | Action::Play { .. }
+            | Action::Answer
+            | Action::HangUp { .. }
+            | Action::Note(_) => {}
         }
     }
 

@@ -108,7 +108,7 @@ pub struct Line {
     /// The voice.
     pub voice: PromptVoice,
     /// Customers, orders, records.
-    pub store: Store,
+    pub store: std::sync::Arc<Store>,
     /// Where the store's work runs.
     pub runtime: tokio::runtime::Runtime,
 }
@@ -153,6 +153,23 @@ pub fn read_desk(folder: &Path) -> Result<DeskPlan, LineError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(DeskPlan::empty()),
         Err(e) => Err(LineError::Read { path, why: e.to_string() }),
     }
+}
+
+/// Where agents are declared, callers wait for them, and must hear something meanwhile.
+///
+/// # Errors
+/// `line.toml` has no `[waiting]`.
+pub fn check_waiting(folder: &Path, flow: &Flow, desk: &DeskPlan) -> Result<(), LineError> {
+    if desk.agents.is_empty() || flow.line.waiting.is_some() {
+        return Ok(());
+    }
+    Err(LineError::Desk(DeskError {
+        path: folder.join("line.toml").display().to_string(),
+        line: 1,
+        message: "desk.toml declares agents, so callers wait for them: expected a table [waiting] with what \
+                  they hear; docs/intents.md lists its keys"
+            .to_owned(),
+    }))
 }
 
 /// The training set in a folder's files; `line.toml` and `entities.toml` hold no examples.
@@ -282,6 +299,7 @@ impl Line {
         let sources = read_sources(&config.path("intents"))?;
         let flow = std::sync::Arc::new(Flow::parse(&sources)?);
         let desk = std::sync::Arc::new(read_desk(&config.path("intents"))?);
+        check_waiting(&config.path("intents"), &flow, &desk)?;
         let set = training_set(&sources)?;
         let classifier = open_classifier(config, &set, progress)?;
         let head_watch = HeadWatch::new(config.path("intents"), head_folder(config));
@@ -289,6 +307,7 @@ impl Line {
         let voice = open_voice(config, &flow)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let store = runtime.block_on(open_store(address, state, std::sync::Arc::clone(&desk)))?;
+        let store = std::sync::Arc::new(store);
         let live = LiveFlow::new(config.path("intents"), sources, std::sync::Arc::clone(&flow));
         Ok(Line { flow, live, desk, classifier, head_watch, recognizer, pool, voice, store, runtime })
     }

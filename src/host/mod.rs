@@ -12,6 +12,9 @@ pub mod callers;
 #[cfg(feature = "host")]
 pub mod clips;
 
+#[cfg(feature = "telephone")]
+pub mod desk;
+
 #[cfg(feature = "host")]
 pub mod engines;
 

@@ -4,15 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::desk::{Arriving, DeskHost, Order, Place};
 use super::serve::{Answerer, Serving};
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
-use crate::call::{Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId};
+use crate::call::{Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId, WayOut};
 use crate::channel::gate::Limits;
 use crate::channel::load::LoadLimits;
 use crate::channel::sip::{Account, Callers, HandOver, Means, PhoneCall, SipSettings, Taker, Tls};
 use crate::config::{Config, ConfigError};
 use crate::wire::digest::{Algorithm, Users};
+use crate::desk::{Caller, Event as DeskEvent};
 use crate::wire::sdp::Codec;
 use crate::wire::sip::is_header_safe;
 
@@ -144,12 +146,19 @@ fn callers(config: &Config) -> Result<Option<Callers>, ConfigError> {
     Ok(Some(Callers { users, trusted }))
 }
 
+/// One agent's telephone rings no longer, where there is no desk: a little less than the conversation waits.
+const AGENT_RINGS: Duration = Duration::from_secs(27);
+
 /// Where callers are handed over to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Agents {
     means: Means,
     /// Skill, where it is for one, and SIP URI.
     telephones: Vec<(Option<String>, String)>,
+    /// Who finds an agent, where `intents/desk.toml` declares some.
+    desk: Option<Arc<DeskHost>>,
+    /// The way to agents who are rung by a number.
+    by: String,
 }
 
 impl Agents {
@@ -175,7 +184,21 @@ impl Agents {
             (is_uri && is_header_safe(uri)).then(|| (skill, uri.to_owned()))
         };
         let expected = "SIP URIs with commas, each with or without a skill: billing=sip:6001@192.0.2.7, sip:6000@192.0.2.7";
-        Ok(Agents { means, telephones: config.list("agents", telephone, expected)? })
+        let by = config.get("dial_by").to_owned();
+        Ok(Agents { means, telephones: config.list("agents", telephone, expected)?, desk: None, by })
+    }
+
+    /// The same, with a desk that finds the agents.
+    pub fn at_desk(self, desk: Arc<DeskHost>) -> Agents {
+        Agents { desk: Some(desk), ..self }
+    }
+
+    /// The SIP URI of an agent of the desk's; `None` where nothing says how numbers are called.
+    pub fn uri(&self, rings: &str) -> Option<String> {
+        if rings.starts_with("sip:") || rings.starts_with("sips:") {
+            return Some(rings.to_owned());
+        }
+        (!self.by.is_empty()).then(|| self.by.replace("{number}", rings))
     }
 
     /// The telephone for a skill: its own, else the one for all.
@@ -246,6 +269,11 @@ impl Outbound {
         })
     }
 
+    /// Whether nobody is called at a minute of the day, or at all.
+    pub fn is_closed(&self, minute: u16) -> bool {
+        self.by.is_empty() || !(self.hours.0..self.hours.1).contains(&minute)
+    }
+
     /// The SIP URI to call a number by, at a minute of the day.
     ///
     /// # Errors
@@ -265,7 +293,7 @@ impl Outbound {
 }
 
 /// A handoff in a sentence, for the agent's ear.
-fn briefing(handoff: &Handoff) -> String {
+pub fn briefing_of(handoff: &Handoff) -> String {
     let about = handoff.intent.as_ref().map(|i| i.as_str().replace('_', " "));
     let mut sentence = match about {
         Some(about) => format!("A caller about {about}."),
@@ -281,12 +309,107 @@ fn briefing(handoff: &Handoff) -> String {
 struct Telephone {
     call: PhoneCall,
     id: CallId,
+    ani: Option<Ani>,
+    dnis: Option<Dnis>,
     agents: Agents,
     answerer: Arc<dyn Answerer>,
     /// The transfer that is going on.
     transfer: Option<RequestId>,
+    /// What the agent is told.
+    handoff: Option<Handoff>,
     /// One that failed before it began.
     failed: Option<Fault>,
+    /// The caller's place at the desk, from the first order to the end of the call.
+    place: Option<Place>,
+    /// Places that the caller had.
+    places: u32,
+}
+
+impl Telephone {
+    /// Takes a place at the desk.
+    fn wait(&mut self, desk: &DeskHost, handoff: &Handoff) {
+        // The place before is given up first.
+        self.place = None;
+        self.places += 1;
+        let call = match self.places {
+            1 => self.id.clone(),
+            n => format!("{}-{n}", self.id).parse().unwrap_or_else(|_| self.id.clone()),
+        };
+        let caller = Caller {
+            intent: handoff.intent.clone(),
+            dnis: self.dnis.clone(),
+            tier: handoff.facts.get("tier").map(|tier| tier.expose().clone()),
+            ..Caller::new(call, &handoff.skill)
+        };
+        self.handoff = Some(handoff.clone());
+        self.place = Some(desk.arrive(Arriving { caller, ani: self.ani.clone() }));
+    }
+
+    /// Has a telephone rung, and its agent briefed.
+    fn ring(&mut self, to: String, patience: Duration, handoff: &Handoff) {
+        let (rendered, briefing) = std::sync::mpsc::channel();
+        if self.agents.means != Means::Refer || self.place.is_some() {
+            let (answerer, sentence) = (Arc::clone(&self.answerer), briefing_of(handoff));
+            // Rendering takes longer than a frame; it is done before the agent picks up.
+            std::thread::spawn(move || rendered.send(answerer.speak(&sentence)));
+        }
+        // The desk rings one after another, which only the line itself can.
+        let means = if self.place.is_some() { Means::Bridge } else { self.agents.means };
+        let context = self.id.to_string();
+        self.call.hand_over(HandOver { means, to, context, patience, briefing });
+    }
+
+    /// Carries out what the desk wants, and tells it what came of it. What the caller must know is given.
+    fn at_desk(&mut self) -> Option<Event> {
+        while let Some(order) = self.place.as_ref().and_then(Place::order) {
+            match order {
+                Order::News(news) => {
+                    if let Some(id) = self.transfer {
+                        return Some(Event::Waiting { id, news });
+                    }
+                }
+                Order::Ring { agent, rings, patience } => self.ring_agent(&agent, &rings, patience),
+                Order::StopRinging => self.call.take_back(),
+                Order::Kept(id) => return Some(Event::MessageKept { id }),
+                Order::Lost(id, fault) => return Some(Event::MessageLost { id, fault }),
+                // Whoever is on the line needs no call, and rings through it.
+                Order::CallBack | Order::Dialled(_) => {}
+            }
+        }
+        let place = self.place.as_ref()?;
+        if !place.is_open()
+            && let Some(id) = self.transfer.take()
+        {
+            self.call.take_back();
+            return Some(Event::TransferFailed { id, fault: Fault::Failed("the desk is gone".to_owned()) });
+        }
+        if self.call.picked_up() {
+            place.tell(DeskEvent::PickedUp);
+        }
+        match self.call.handed_over()? {
+            Ok(()) => {
+                place.tell(DeskEvent::Answered);
+                self.transfer.take().map(|id| Event::Transferred { id })
+            }
+            Err(fault) => {
+                tracing::info!(call = %self.id, %fault, "an agent did not take the caller");
+                place.tell(DeskEvent::Refused);
+                None
+            }
+        }
+    }
+
+    fn ring_agent(&mut self, agent: &str, rings: &str, patience: Duration) {
+        match (self.agents.uri(rings), self.handoff.clone()) {
+            (Some(uri), Some(handoff)) => self.ring(uri, patience, &handoff),
+            _ => {
+                tracing::warn!(agent, "an agent is rung by a number, and nothing says how: set dial_by");
+                if let Some(place) = &self.place {
+                    place.tell(DeskEvent::Refused);
+                }
+            }
+        }
+    }
 }
 
 impl Channel for Telephone {
@@ -304,28 +427,24 @@ impl Channel for Telephone {
 
     fn transfer(&mut self, id: RequestId, handoff: &Handoff) -> bool {
         self.transfer = Some(id);
+        tracing::info!(call = %self.id, skill = handoff.skill, reason = %handoff.reason, "a caller is handed over");
+        if let Some(desk) = self.agents.desk.clone() {
+            self.wait(&desk, handoff);
+            return true;
+        }
         let Some(to) = self.agents.telephone(&handoff.skill).map(str::to_owned) else {
             tracing::warn!(call = %self.id, skill = handoff.skill, "no agent's telephone is set: see the setting 'agents'");
             self.failed = Some(Fault::Failed("no agent's telephone is set".to_owned()));
             return true;
         };
-        let (rendered, briefing) = std::sync::mpsc::channel();
-        if self.agents.means != Means::Refer {
-            let (answerer, sentence) = (Arc::clone(&self.answerer), self::briefing(handoff));
-            // Rendering takes longer than a frame; it is done before the agent picks up.
-            std::thread::spawn(move || rendered.send(answerer.speak(&sentence)));
-        }
-        tracing::info!(call = %self.id, skill = handoff.skill, reason = %handoff.reason, "a caller is handed over");
-        self.call.hand_over(HandOver {
-            means: self.agents.means,
-            to,
-            context: self.id.to_string(),
-            briefing,
-        });
+        self.ring(to, AGENT_RINGS, handoff);
         true
     }
 
     fn transferred(&mut self) -> Option<Event> {
+        if self.place.is_some() {
+            return self.at_desk();
+        }
         let result = self.failed.take().map(Err).or_else(|| self.call.handed_over())?;
         let id = self.transfer.take()?;
         Some(match result {
@@ -335,6 +454,20 @@ impl Channel for Telephone {
                 Event::TransferFailed { id, fault }
             }
         })
+    }
+
+    fn leave(&mut self, way: WayOut, number: Option<&Ani>) {
+        self.transfer = None;
+        if let Some(place) = &self.place {
+            place.leave(way, number);
+        }
+    }
+
+    fn keep_message(&mut self, id: RequestId, sound: &Arc<[i16]>, handoff: &Handoff) -> bool {
+        if let Some(place) = &self.place {
+            place.keep(id, sound, handoff);
+        }
+        self.place.is_some()
     }
 
     fn finish(&mut self, stopping: &dyn Fn() -> bool) {
@@ -360,10 +493,15 @@ fn telephone(
     let telephone = Telephone {
         call,
         id: id.clone(),
+        ani: ani.clone(),
+        dnis: dnis.clone(),
         agents: agents.clone(),
         answerer: Arc::clone(serving.answerer()),
         transfer: None,
+        handoff: None,
         failed: None,
+        place: None,
+        places: 0,
     };
     (Arrival { id, ani, dnis, keypad_only }, telephone)
 }
@@ -373,6 +511,12 @@ pub fn taker(serving: &Arc<Serving>, agents: Agents) -> Taker {
     let serving = Arc::clone(serving);
     Arc::new(move |call: PhoneCall| {
         let parties = call.parties().clone();
+        if let (Some(code), Some(desk)) = (parties.star, agents.desk.clone()) {
+            let answerer = Arc::clone(serving.answerer());
+            return serving.lend("star code", move |stopping| {
+                desk.star_code(call, code, answerer.as_ref(), stopping);
+            });
+        }
         let (arrival, telephone) = telephone(&serving, &agents, parties.ani, parties.dnis, call);
         serving.take(arrival, telephone);
     })

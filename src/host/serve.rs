@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
-use crate::call::{CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId};
+use crate::call::{Ani, CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId, WayOut};
 use crate::channel::gate::Gate;
 use crate::channel::load::Punctuality;
 
@@ -49,7 +49,8 @@ impl Answerer for LineAnswerer {
         let flow = self.line.live.current();
         let conversation = crate::conversation::Conversation::new(flow)
             .at(super::local_time())
-            .keypad_only(arrival.keypad_only);
+            .keypad_only(arrival.keypad_only)
+            .taking_messages(self.line.desk.voicemail.clone());
         Session::new(conversation, &mut engines, &mut milestones).run(arrival, channel, true)
     }
 
@@ -131,6 +132,20 @@ impl Serving {
         });
         if let Err(error) = spawned {
             // The channel was dropped with the closure, which hangs up.
+            tracing::error!(%error, "no thread for a call");
+            self.one_less();
+        }
+    }
+
+    /// Does something else with a call, on a thread of its own that counts as one. Returns at once.
+    pub fn lend(self: &Arc<Self>, name: &str, work: impl FnOnce(&dyn Fn() -> bool) + Send + 'static) {
+        let serving = Arc::clone(self);
+        *self.going_on.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _counted = Counted(&serving);
+            work(&|| serving.stopping.load(Ordering::Relaxed));
+        });
+        if let Err(error) = spawned {
             tracing::error!(%error, "no thread for a call");
             self.one_less();
         }
@@ -246,6 +261,14 @@ impl<C: Channel> Channel for Watched<C> {
 
     fn transferred(&mut self) -> Option<Event> {
         self.channel.transferred()
+    }
+
+    fn leave(&mut self, way: WayOut, number: Option<&Ani>) {
+        self.channel.leave(way, number);
+    }
+
+    fn keep_message(&mut self, id: RequestId, sound: &Arc<[i16]>, handoff: &Handoff) -> bool {
+        self.channel.keep_message(id, sound, handoff)
     }
 
     fn finish(&mut self, stopping: &dyn Fn() -> bool) {

@@ -6,11 +6,13 @@
 //! the delays that a caller would meet on an idle machine, as fast as the machine computes.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame};
+use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame, HoldMusic};
 use crate::call::{
     Action, Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Event, Handoff, HangupCause, Note, RequestId,
+    WayOut,
 };
 use crate::conversation::Conversation;
 use crate::conversation::script::masked;
@@ -49,7 +51,16 @@ pub trait Channel {
         false
     }
 
-    /// What came of a transfer: [`Event::Transferred`] or [`Event::TransferFailed`].
+    /// The caller waits for a person no longer: a way out was taken.
+    fn leave(&mut self, _way: WayOut, _number: Option<&Ani>) {}
+
+    /// Keeps the message that the caller left. `false` where the channel has no place for it.
+    fn keep_message(&mut self, _id: RequestId, _sound: &Arc<[i16]>, _handoff: &Handoff) -> bool {
+        false
+    }
+
+    /// What came of a transfer or a message: [`Event::Transferred`], [`Event::TransferFailed`],
+    /// [`Event::Waiting`], [`Event::MessageKept`] or [`Event::MessageLost`].
     fn transferred(&mut self) -> Option<Event> {
         None
     }
@@ -117,8 +128,9 @@ pub struct Arrival {
     pub keypad_only: bool,
 }
 
-/// No call of the driver's goes on for longer, whatever the conversation thinks: a last resort.
-const LONGEST: CallTime = CallTime::from_millis(60 * 60_000);
+/// No call of the driver's goes on for longer, whatever the conversation thinks: a last resort. An hour beside the
+/// longest wait for a person that a desk can declare.
+const LONGEST: CallTime = CallTime::from_millis(5 * 60 * 60_000);
 
 /// The frame of the line's sound that counts as audible, as RMS in dBFS.
 const AUDIBLE_DBFS: f32 = -50.0;
@@ -138,7 +150,9 @@ pub struct Session<'a> {
     record: Option<CallRecord>,
     hung_up: bool,
     /// For the channel, with the next tick.
-    transfer: Option<Action>,
+    for_channel: VecDeque<Action>,
+    /// What callers hear who wait for a person.
+    music: HoldMusic,
 }
 
 impl<'a> Session<'a> {
@@ -159,7 +173,8 @@ impl<'a> Session<'a> {
             unanswered: None,
             record: None,
             hung_up: false,
-            transfer: None,
+            for_channel: VecDeque::new(),
+            music: HoldMusic::default(),
         }
     }
 
@@ -179,6 +194,8 @@ impl<'a> Session<'a> {
             }
             self.tick(now, channel);
         }
+        // What a caller said who has hung up.
+        self.for_channel(now, channel);
         self.record.take()
     }
 
@@ -249,8 +266,14 @@ impl<'a> Session<'a> {
                 | Action::Interpret { .. }
                 | Action::LookUp { .. }
                 | Action::Note(_) => {}
-                Action::Transfer { .. } => {
-                    self.transfer = Some(action);
+                Action::Play { id, sound } => {
+                    self.prompt = Some(*id);
+                    self.samples = sound.iter().copied().collect();
+                    self.complete = true;
+                    continue;
+                }
+                Action::Transfer { .. } | Action::Leave { .. } | Action::KeepMessage { .. } => {
+                    self.for_channel.push_back(action);
                     continue;
                 }
             }
@@ -288,14 +311,36 @@ impl<'a> Session<'a> {
 
     /// A transfer begins, or has come to something.
     fn hand_over(&mut self, now: CallTime, channel: &mut dyn Channel) {
-        if let Some(action) = self.transfer.take()
-            && let Action::Transfer { id, handoff } = &action
-            && !channel.transfer(*id, handoff)
-        {
-            self.engines.start(now, &action);
-        }
-        if let Some(event) = channel.transferred() {
+        self.for_channel(now, channel);
+        while let Some(event) = channel.transferred() {
             self.event(now, event);
+        }
+    }
+
+    fn for_channel(&mut self, now: CallTime, channel: &mut dyn Channel) {
+        while let Some(action) = self.for_channel.pop_front() {
+            let done = match &action {
+                Action::Transfer { id, handoff } => channel.transfer(*id, handoff),
+                Action::KeepMessage { id, sound, handoff } => channel.keep_message(*id, sound, handoff),
+                Action::Leave { way, number, .. } => {
+                    channel.leave(*way, number.as_ref());
+                    true
+                }
+                Action::Say { .. }
+                | Action::Play { .. }
+                | Action::StopPrompt { .. }
+                | Action::Answer
+                | Action::Recognize { .. }
+                | Action::CancelRecognition { .. }
+                | Action::Interpret { .. }
+                | Action::LookUp { .. }
+                | Action::WriteRecord { .. }
+                | Action::HangUp { .. }
+                | Action::Note(_) => true,
+            };
+            if !done {
+                self.engines.start(now, &action);
+            }
         }
     }
 
@@ -304,7 +349,8 @@ impl<'a> Session<'a> {
         // does not tear words apart more than it must.
         let enough = self.samples.len() >= FRAME_SAMPLES || (self.complete && !self.samples.is_empty());
         if !enough {
-            return Frame::SILENCE;
+            let is_held = self.prompt.is_none() && self.conversation.is_on_hold();
+            return if is_held { self.music.next_frame() } else { Frame::SILENCE };
         }
         let take = self.samples.len().min(FRAME_SAMPLES);
         let samples: Vec<i16> = self.samples.drain(..take).collect();

@@ -158,6 +158,9 @@ impl Engines for TextEngines<'_> {
             | Action::Interpret { .. }
             | Action::LookUp { .. }
             | Action::Transfer { .. }
+            | Action::Leave { .. }
+            | Action::Play { .. }
+            | Action::KeepMessage { .. }
             | Action::WriteRecord { .. }
             | Action::HangUp { .. }
             | Action::Note(_) => self.inner.start(now, action),

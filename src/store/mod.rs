@@ -16,6 +16,8 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Transact
 use crate::call::Pii;
 use crate::desk::DeskPlan;
 
+mod agents;
+
 mod claims;
 
 mod error;
@@ -34,6 +36,7 @@ pub mod report;
 
 mod spool;
 
+pub use agents::KeptAgent;
 pub use claims::{KeptVoicemail, QueueEntry};
 pub use error::StoreError;
 pub use figures::{CallFigures, Figures, QueueFigures, TurnFigures};

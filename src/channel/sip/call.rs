@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::media::Media;
 use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame, KeyMerger, KeyWay};
-use crate::call::{Ani, CallTime, Dnis, Dtmf, Fault, HangupCause};
+use crate::call::{Ani, CallTime, Dnis, Dtmf, Fault, HangupCause, Pii};
 use crate::channel::gate::Permit;
 use crate::wire::sdp::Agreed;
 
@@ -23,8 +23,8 @@ pub(super) enum Signal {
     Key(Dtmf),
     /// The call is over.
     Ended(HangupCause),
-    /// The agent who was called is there, or is not.
-    Agent(Result<Box<PhoneCall>, Fault>),
+    /// The agent who was called is there, or is not; the number is the call's.
+    Agent(u32, Result<Box<PhoneCall>, Fault>),
     /// What came of a REFER.
     Referred(Result<(), Fault>),
 }
@@ -36,11 +36,17 @@ pub(super) enum Command {
     HangUp,
     /// Call an agent.
     CallAgent {
+        /// Which of the caller's calls to agents it is.
+        number: u32,
         /// Their SIP URI.
         to: String,
         /// For `User-to-User`.
         context: String,
+        /// Ring for so long.
+        patience: Duration,
     },
+    /// Call no agent any more.
+    CallNobody,
     /// Send the caller to an agent.
     Refer {
         /// Their SIP URI.
@@ -82,6 +88,8 @@ pub struct HandOver {
     pub to: String,
     /// What travels as `User-to-User` (RFC 7433): a reference, nothing personal.
     pub context: String,
+    /// The agent's telephone rings for so long, where the line calls it.
+    pub patience: Duration,
     /// What the agent alone hears before the two are joined, 16 kHz; sent once it is rendered.
     pub briefing: Receiver<Vec<i16>>,
 }
@@ -117,6 +125,10 @@ pub struct Parties {
     pub ani: Option<Ani>,
     /// The number dialled.
     pub dnis: Option<Dnis>,
+    /// The user that the caller's telephone names, number or not.
+    pub user: Option<Pii<String>>,
+    /// The digit of the star code that was dialled instead of a number.
+    pub star: Option<char>,
 }
 
 /// A call that has been answered. Dropping it hangs up.
@@ -140,6 +152,9 @@ pub struct PhoneCall {
     replaced: bool,
     /// The caller talks to an agent through the line.
     joined: bool,
+    /// Calls to agents so far.
+    rung: u32,
+    picked_up: bool,
     permit: Option<Permit>,
 }
 
@@ -168,6 +183,8 @@ impl PhoneCall {
             dialog: None,
             replaced: false,
             joined: false,
+            rung: 0,
+            picked_up: false,
             permit,
         };
         (call, Control { signals: signals_in, commands: commands_out })
@@ -222,10 +239,14 @@ impl PhoneCall {
 
     /// Begins to hand the caller over. What comes of it is told by [`PhoneCall::handed_over`].
     pub fn hand_over(&mut self, over: HandOver) {
-        let HandOver { means, to, context, briefing } = over;
+        let HandOver { means, to, context, patience, briefing } = over;
+        self.rung += 1;
+        self.picked_up = false;
         self.attended = (means == Means::Attended).then(|| (to.clone(), context.clone()));
         let command = match means {
-            Means::Bridge | Means::Attended => Command::CallAgent { to, context },
+            Means::Bridge | Means::Attended => {
+                Command::CallAgent { number: self.rung, to, context, patience }
+            }
             Means::Refer => Command::Refer { to, context, replaces: None },
         };
         if self.commands.try_send(command).is_err() {
@@ -233,6 +254,22 @@ impl PhoneCall {
         } else if means != Means::Refer {
             self.handing = Handing::Ringing { briefing };
         }
+    }
+
+    /// Hands the caller over no longer: a telephone that rings is silent, an agent who is being briefed is hung up
+    /// on. Nothing is told of it.
+    pub fn take_back(&mut self) {
+        self.handing = Handing::Nobody;
+        self.handed = None;
+        self.attended = None;
+        self.picked_up = false;
+        // A full queue means that signalling is gone, and with it the ringing.
+        let _ = self.commands.try_send(Command::CallNobody);
+    }
+
+    /// Whether the agent has picked up, and is being briefed; told once.
+    pub fn picked_up(&mut self) -> bool {
+        std::mem::take(&mut self.picked_up)
     }
 
     /// What came of a hand-over; told once.
@@ -308,9 +345,14 @@ impl PhoneCall {
         }
     }
 
-    fn agent(&mut self, now: CallTime, agent: Result<Box<PhoneCall>, Fault>) {
+    fn agent(&mut self, now: CallTime, number: u32, agent: Result<Box<PhoneCall>, Fault>) {
+        if number != self.rung {
+            // Of an earlier hand-over: dropping the call hangs up.
+            return;
+        }
         match (std::mem::replace(&mut self.handing, Handing::Nobody), agent) {
             (Handing::Ringing { briefing }, Ok(agent)) => {
+                self.picked_up = true;
                 self.handing = Handing::Briefing { agent, since: now, briefing, samples: None };
             }
             (Handing::Ringing { .. }, Err(fault)) => self.handed = Some(Err(fault)),
@@ -324,7 +366,7 @@ impl PhoneCall {
             match self.signals.try_recv() {
                 Ok(Signal::Media(agreed)) => self.media.renegotiate(*agreed, now),
                 Ok(Signal::Key(key)) => self.press(now, key, KeyWay::Info),
-                Ok(Signal::Agent(agent)) => self.agent(now, agent),
+                Ok(Signal::Agent(number, agent)) => self.agent(now, number, agent),
                 Ok(Signal::Referred(result)) if self.joined => match result {
                     Ok(()) => self.replaced = true,
                     Err(fault) => {

@@ -24,9 +24,6 @@ use crate::wire::sip::is_header_safe;
 /// Tries to end a call whose dialog is in the middle of something.
 const BYE_TRIES: u32 = 10;
 
-/// An agent's telephone rings no longer: a little less than the conversation waits.
-const AGENT_RINGS: Duration = Duration::from_secs(27);
-
 /// Words about a transfer's progress that may wait.
 const NOTIFICATIONS: usize = 16;
 
@@ -102,11 +99,12 @@ impl Life {
                 },
                 command = control.commands.recv() => match command {
                     Some(Command::HangUp) | None => return self.bye().await,
-                    Some(Command::CallAgent { to, context }) => {
+                    Some(Command::CallAgent { number, to, context, patience }) => {
                         let server = Arc::clone(&self.server);
-                        let patience = server.lasting(AGENT_RINGS);
-                        agents.spawn(dial(server, to, context, patience));
+                        let patience = server.lasting(patience);
+                        agents.spawn(async move { (number, dial(server, to, context, patience).await) });
                     }
+                    Some(Command::CallNobody) => agents.abort_all(),
                     Some(Command::Refer { to, context, replaces }) => {
                         if let Err(fault) = self.refer(&to, &context, replaces.as_ref()).await {
                             let _ = control.signals.try_send(Signal::Referred(Err(fault)));
@@ -114,8 +112,9 @@ impl Life {
                     }
                 },
                 Some(agent) = agents.join_next() => {
-                    let agent = agent.unwrap_or_else(|e| Err(Fault::Failed(e.to_string())));
-                    let _ = control.signals.try_send(Signal::Agent(agent.map(Box::new)));
+                    // Who was called off is waited for by nobody.
+                    let Ok((number, agent)) = agent else { continue };
+                    let _ = control.signals.try_send(Signal::Agent(number, agent.map(Box::new)));
                 },
                 Some(status) = notified.recv() => {
                     let result = match status {

@@ -4,7 +4,7 @@ use rsipstack::sip::prelude::HeadersExt as _;
 use rsipstack::sip::{Header, Request, Uri};
 
 use super::call::Parties;
-use crate::call::Dtmf;
+use crate::call::{Dtmf, Pii};
 use crate::wire::session_timer::Wishes;
 
 /// Methods that the line knows, for `Allow`. Without UPDATE a peer holds and refreshes by re-INVITE.
@@ -23,9 +23,18 @@ pub(super) fn parties(request: &Request) -> Parties {
     });
     let asserted = request.header_value("P-Asserted-Identity").as_deref().and_then(user);
     let from = request.header_value("From").as_deref().and_then(user);
-    let dialled = number_of(&request.uri.to_string()).and_then(|n| n.parse().ok());
+    let named = request.header_value("From").as_deref().and_then(number_of).map(Pii::new);
+    let asked = number_of(&request.uri.to_string());
+    let mut code = asked.iter().flat_map(|user| user.strip_prefix('*')).flat_map(str::chars);
+    let star = code.next().filter(|digit| digit.is_ascii_digit() && code.next().is_none());
+    let dialled = asked.and_then(|n| n.parse().ok());
     let to = || request.header_value("To").as_deref().and_then(number_of).and_then(|n| n.parse().ok());
-    Parties { ani: if withheld { None } else { asserted.or(from) }, dnis: dialled.or_else(to) }
+    Parties {
+        ani: if withheld { None } else { asserted.or(from) },
+        dnis: dialled.or_else(to),
+        user: named,
+        star,
+    }
 }
 
 /// The user part of the first `sip:` or `tel:` URI in a header.

@@ -20,6 +20,8 @@ pub(super) struct Caller {
     from: String,
     to: String,
     cseq: u32,
+    /// The user that is dialled.
+    dialled: String,
     pub(super) media: Option<SocketAddr>,
     pub(super) payload_type: u8,
     pub(super) sequence: u16,
@@ -71,6 +73,7 @@ impl Caller {
             from: "<sip:5550100@127.0.0.1>;tag=1".to_owned(),
             to: "<sip:8005550199@127.0.0.1>".to_owned(),
             cseq: 0,
+            dialled: "8005550199".to_owned(),
             media: None,
             payload_type: 0,
             sequence: 65_000,
@@ -78,6 +81,13 @@ impl Caller {
             ssrc: 4_711,
             next_packet: Instant::now(),
         }
+    }
+
+    /// Dials another user than the line's number.
+    #[cfg(feature = "store")]
+    pub(super) fn dials(&mut self, user: &str) {
+        self.dialled = user.to_owned();
+        self.to = format!("<sip:{user}@127.0.0.1>");
     }
 
     /// Takes part in the call that an INVITE of the line's begins, as the called.
@@ -131,10 +141,11 @@ impl Caller {
         let (port, cseq) = (self.port(), self.cseq);
         let branch = if matches!(method, "ACK") { format!("a{cseq}") } else { cseq.to_string() };
         format!(
-            "{method} sip:8005550199@127.0.0.1 SIP/2.0\r\n\
+            "{method} sip:{}@127.0.0.1 SIP/2.0\r\n\
              Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{}{branch};rport\r\n\
              From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
              Contact: <sip:5550100@127.0.0.1:{port}>\r\nMax-Forwards: 70\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            self.dialled,
             self.call_id,
             self.from,
             self.to,

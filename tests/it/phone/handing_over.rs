@@ -11,26 +11,26 @@ use super::TestLine;
 use super::caller::{Caller, Message};
 
 /// An agent's telephone, and the setting that names it.
-fn agent() -> (Caller, String) {
+pub(super) fn agent() -> (Caller, String) {
     let agent = Caller::new("127.0.0.1:9".parse().expect("an address"));
     let uri = format!("sip:6000@127.0.0.1:{}", agent.port());
     (agent, uri)
 }
 
-fn picks_up(agent: &mut Caller, invite: &Message) {
+pub(super) fn picks_up(agent: &mut Caller, invite: &Message) {
     let answer = agent.offer("m=audio PORT RTP/AVP 0\r\n");
     agent.belongs_to(invite);
     agent.respond(invite, "200 OK", "Content-Type: application/sdp\r\n", &answer);
 }
 
-fn hum(hz: f32, ms: u32) -> Vec<i16> {
+pub(super) fn hum(hz: f32, ms: u32) -> Vec<i16> {
     (0..LINE_RATE_HZ * ms / 1_000)
         .map(|n| (6_000.0 * (n as f32 * hz / LINE_RATE_HZ as f32 * std::f32::consts::TAU).sin()) as i16)
         .collect()
 }
 
 /// Whether a hum is heard in what comes next.
-fn hears(caller: &Caller) -> bool {
+pub(super) fn hears(caller: &Caller) -> bool {
     let loud = |bytes: &[u8]| rms_dbfs(&Law::Mu.decode_all(bytes)) > -30.0;
     (0..100).any(|_| loud(&caller.listen(1)))
 }

@@ -5,6 +5,9 @@
 
 mod caller;
 
+#[cfg(feature = "store")]
+mod desk;
+
 mod digest;
 
 mod growth;
@@ -42,6 +45,7 @@ use attendant::channel::sip::{Dialer, Remembered, SipServer, SipSettings};
 use attendant::config::Config;
 use attendant::conversation::Conversation;
 use attendant::dialogue::Flow;
+use attendant::host::desk::DeskHost;
 use attendant::host::phone;
 use attendant::host::serve::{Answerer, Serving};
 use attendant::host::session::{Arrival, Channel, Engines, Observer, Reply, Session, Sound};
@@ -66,16 +70,22 @@ pub(crate) fn recorded_voice() -> Vec<u8> {
     Law::Mu.encode_all(&resample(&samples, RATE_HZ, LINE_RATE_HZ))
 }
 
-#[derive(Default)]
 struct Notes {
     keys: String,
     heard: Vec<i16>,
+    book: Arc<Book>,
 }
 
 impl Observer for Notes {
     fn event(&mut self, _now: CallTime, event: &Event) {
         if let Event::Key(key) = event {
             self.keys.push(key.as_char());
+        }
+    }
+
+    fn action(&mut self, _now: CallTime, action: &Action) {
+        if let Action::Say { prompt, .. } = action {
+            self.book.said.lock().expect("no test panicked").push(prompt.name.clone());
         }
     }
 
@@ -109,6 +119,9 @@ impl Engines for Humming {
             | Action::StopPrompt { .. }
             | Action::CancelRecognition { .. }
             | Action::WriteRecord { .. }
+            | Action::Leave { .. }
+            | Action::Play { .. }
+            | Action::KeepMessage { .. }
             | Action::HangUp { .. }
             | Action::Note(_) => return,
         };
@@ -124,6 +137,8 @@ impl Engines for Humming {
 struct Book {
     held: Mutex<Vec<Held>>,
     more: Condvar,
+    /// Prompts that were begun, in all calls.
+    said: Mutex<Vec<String>>,
 }
 
 struct Hums {
@@ -135,7 +150,7 @@ struct Hums {
 
 impl Answerer for Hums {
     fn answer(&self, arrival: Arrival, channel: &mut dyn Channel) -> Option<CallRecord> {
-        let mut notes = Notes::default();
+        let mut notes = Notes { keys: String::new(), heard: Vec::new(), book: Arc::clone(&self.book) };
         let mut engines = Humming::default();
         let conversation = Conversation::new(Arc::clone(&self.flow)).keypad_only(arrival.keypad_only);
         let record = Session::new(conversation, &mut engines, &mut notes).run(arrival, channel, true)?;
@@ -214,7 +229,7 @@ impl TestLine {
     pub(crate) fn open_quick(second: Duration, changes: &[(&str, &str)]) -> TestLine {
         let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
         let (answerer, book) = TestLine::hums(true);
-        TestLine::serve_at(second, changes, answerer, book, Machine::Shared { _guard: guard })
+        TestLine::serve_at(second, changes, answerer, book, Machine::Shared { _guard: guard }, None)
     }
 
     fn hums(keeps_sound: bool) -> (Arc<dyn Answerer>, Arc<Book>) {
@@ -228,13 +243,28 @@ impl TestLine {
         TestLine::serve(changes, answerer, book, machine)
     }
 
+    /// A line whose callers wait at a desk.
+    #[cfg(feature = "store")]
+    pub(crate) fn open_at_desk(desk: Arc<DeskHost>) -> TestLine {
+        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        let (answerer, book) = TestLine::hums(true);
+        let second = Duration::from_secs(1);
+        TestLine::serve_at(second, &[], answerer, book, Machine::Shared { _guard: guard }, Some(desk))
+    }
+
+    /// Names of the prompts that were begun so far.
+    #[cfg(feature = "store")]
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.book.said.lock().expect("no test panicked").clone()
+    }
+
     fn serve(
         changes: &[(&str, &str)],
         answerer: Arc<dyn Answerer>,
         book: Arc<Book>,
         machine: Machine,
     ) -> TestLine {
-        TestLine::serve_at(Duration::from_secs(1), changes, answerer, book, machine)
+        TestLine::serve_at(Duration::from_secs(1), changes, answerer, book, machine, None)
     }
 
     fn serve_at(
@@ -243,12 +273,17 @@ impl TestLine {
         answerer: Arc<dyn Answerer>,
         book: Arc<Book>,
         machine: Machine,
+        desk: Option<Arc<DeskHost>>,
     ) -> TestLine {
         let (config, mut sip) = settings(changes);
         sip.second = second;
         let serving = Serving::new(answerer, Gate::new(phone::limits(&config).expect("limits")));
         let (ready, told) = std::sync::mpsc::channel();
         let agents = phone::Agents::from_settings(&config).expect("agents");
+        let agents = match desk {
+            Some(desk) => agents.at_desk(desk),
+            None => agents,
+        };
         let taker = phone::taker(&serving, agents);
         let gate = Arc::clone(serving.gate());
         let thread = std::thread::spawn(move || {

@@ -78,6 +78,9 @@ impl Engines for Scripted {
             | Action::StopPrompt { .. }
             | Action::CancelRecognition { .. }
             | Action::WriteRecord { .. }
+            | Action::Leave { .. }
+            | Action::Play { .. }
+            | Action::KeepMessage { .. }
             | Action::HangUp { .. }
             | Action::Note(_) => return,
         };

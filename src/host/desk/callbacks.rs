@@ -1,0 +1,306 @@
+//! Keeps the promises to call back: an agent is found and briefed first, then the caller's telephone rings.
+//!
+//! A promise is claimed in the store and held by a lease that is renewed while it is in hand: a process that dies
+//! loses it, and whoever takes it next calls. It is over in the store as soon as the two are connected, so that
+//! nobody is called twice about the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+use super::leg::Leg;
+use super::{Arriving, DeskHost, Order, Place};
+use crate::audio::{FRAME_DURATION, HoldMusic};
+use crate::channel::sip::{Dialer, HandOver, Means, PhoneCall};
+use crate::desk::{Callback, CallbackPlan, Caller, Event, Presence};
+use crate::host::phone::{Agents, Outbound, briefing_of};
+use crate::host::serve::Answerer;
+use crate::store::{Store, StoreError};
+
+/// How often the store is asked what is due.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// A promise whose node has not been heard of for so long is anybody's.
+const LEASE: Duration = Duration::from_secs(90);
+
+/// The lease is renewed so often while it is held.
+const RENEWED: Duration = Duration::from_secs(30);
+
+/// What calling back needs.
+pub struct Callbacks {
+    /// Where promises are kept.
+    pub store: Arc<Store>,
+    /// Where the store's work runs.
+    pub runtime: Handle,
+    /// Where calls are made.
+    pub signalling: Handle,
+    /// Makes them.
+    pub dialer: Dialer,
+    /// Whom the line may call, and when.
+    pub outbound: Outbound,
+    /// How agents are reached.
+    pub agents: Agents,
+    /// Who finds one.
+    pub desk: Arc<DeskHost>,
+    /// Whose voice briefs them.
+    pub answerer: Arc<dyn Answerer>,
+    /// Who this process is among several.
+    pub node: String,
+}
+
+/// Callbacks being kept. Dropping it takes no further promise in hand, and lets those go that nobody is ringing for.
+pub struct Keeping {
+    stopping: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+/// How one attempt ended.
+enum Attempt {
+    /// The two talked.
+    Reached,
+    /// The caller did not answer.
+    Missed,
+    /// No agent was found, or the agent hung up: nobody has rung the caller.
+    LetGo,
+}
+
+impl Callbacks {
+    /// Begins to keep promises, on threads of its own.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn keep(self) -> std::io::Result<Keeping> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&stopping);
+        let this = Arc::new(self);
+        let thread =
+            std::thread::Builder::new().name("callbacks".to_owned()).spawn(move || this.run(&stop))?;
+        Ok(Keeping { stopping, thread: Some(thread) })
+    }
+
+    fn run(self: &Arc<Self>, stopping: &Arc<AtomicBool>) {
+        let in_hand = Arc::new(AtomicUsize::new(0));
+        while !stopping.load(Ordering::Relaxed) {
+            match self.next(in_hand.load(Ordering::Relaxed)) {
+                Ok(Some(promise)) => {
+                    let (this, stop, count) = (Arc::clone(self), Arc::clone(stopping), Arc::clone(&in_hand));
+                    count.fetch_add(1, Ordering::Relaxed);
+                    let name = format!("callback {}", promise.call);
+                    let spawned = std::thread::Builder::new().name(name).spawn(move || {
+                        this.one(promise, &stop);
+                        count.fetch_sub(1, Ordering::Relaxed);
+                    });
+                    if let Err(error) = spawned {
+                        // The lease runs out, and the promise is due again.
+                        in_hand.fetch_sub(1, Ordering::Relaxed);
+                        tracing::error!(%error, "no thread for a callback");
+                    }
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "the store does not say what is due"),
+            }
+            std::thread::park_timeout(EVERY);
+        }
+        // Those in hand see it too, within moments.
+        let deadline = Instant::now() + EVERY;
+        while in_hand.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+            std::thread::park_timeout(FRAME_DURATION);
+        }
+    }
+
+    /// A promise that is due, where there may be an agent for it and the hour is right.
+    fn next(&self, in_hand: usize) -> Result<Option<Callback>, StoreError> {
+        if self.outbound.is_closed(minute_of_day()) {
+            return Ok(None);
+        }
+        self.runtime.block_on(async {
+            let agents = self.store.agents().await?;
+            let ready = agents.iter().filter(|agent| agent.presence == Presence::Ready).count();
+            if in_hand >= ready {
+                return Ok(None);
+            }
+            let plan = CallbackPlan::of(self.desk.plan());
+            self.store.claim_callback(&plan, &self.node, Timestamp::now(), LEASE).await
+        })
+    }
+
+    fn one(&self, mut promise: Callback, stopping: &AtomicBool) {
+        let (call, plan) = (promise.call.clone(), CallbackPlan::of(self.desk.plan()));
+        tracing::info!(%call, attempt = promise.attempts + 1, "a promise to call back is due");
+        let attempt = match self.outbound.uri(&promise.number, minute_of_day()) {
+            Ok(uri) => self.attempt(&mut promise, &uri, stopping),
+            Err(why) => {
+                tracing::warn!(%call, %why, "a promise cannot be kept by the line");
+                Attempt::Missed
+            }
+        };
+        match attempt {
+            // That is written already.
+            Attempt::Reached => return,
+            Attempt::Missed => promise.missed(&plan, Timestamp::now()),
+            Attempt::LetGo => promise.let_go(&plan, Timestamp::now()),
+        }
+        self.settle(&promise);
+    }
+
+    fn settle(&self, promise: &Callback) -> bool {
+        let settled = self.runtime.block_on(self.store.settle_callback(promise, &self.node));
+        if let Err(error) = &settled {
+            // Without a word of it the lease runs out, and somebody tries again.
+            tracing::warn!(call = %promise.call, %error, "what became of a callback is not kept");
+        }
+        settled.is_ok()
+    }
+
+    /// What is known of the call in which it was promised.
+    fn caller(&self, promise: &Callback) -> (Caller, String) {
+        let kept = self.runtime.block_on(self.store.record(&promise.call)).ok().flatten();
+        let handoff = kept.as_ref().and_then(|kept| kept.record.handoff.clone());
+        let skill = handoff.as_ref().map(|handoff| handoff.skill.clone()).unwrap_or_default();
+        let caller = Caller {
+            intent: kept.as_ref().and_then(|kept| kept.record.intent.clone()),
+            dnis: kept.as_ref().and_then(|kept| kept.record.dnis.clone()),
+            since: Some(promise.since),
+            call_back: true,
+            ..Caller::new(promise.call.clone(), &skill)
+        };
+        let about = handoff.map(|handoff| briefing_of(&handoff)).unwrap_or_default();
+        (caller, format!("A callback. {about} I am calling them now."))
+    }
+
+    fn attempt(&self, promise: &mut Callback, uri: &str, stopping: &AtomicBool) -> Attempt {
+        let (caller, sentence) = self.caller(promise);
+        let place = self.desk.arrive(Arriving { caller, ani: None });
+        let mut ringing: Option<tokio::task::AbortHandle> = None;
+        let mut renewed = Instant::now();
+        loop {
+            if stopping.load(Ordering::Relaxed) || !place.is_open() {
+                ringing.inspect(tokio::task::AbortHandle::abort);
+                return Attempt::LetGo;
+            }
+            if renewed.elapsed() >= RENEWED {
+                renewed = Instant::now();
+                if !self.renew(promise) {
+                    return Attempt::LetGo;
+                }
+            }
+            match place.wait(Duration::from_millis(200)) {
+                Some(Order::Ring { rings, patience, .. }) => {
+                    let Some(to) = self.agents.uri(&rings) else {
+                        place.tell(Event::Refused);
+                        continue;
+                    };
+                    let (dialer, replies) = (self.dialer.clone(), place.replies());
+                    let call = self.signalling.spawn(async move {
+                        let call = dialer.dial(&to, patience).await;
+                        let _ = replies.send(Order::Dialled(call.map(Box::new)));
+                    });
+                    ringing = Some(call.abort_handle());
+                }
+                Some(Order::StopRinging) => {
+                    if let Some(call) = ringing.take() {
+                        call.abort();
+                    }
+                }
+                Some(Order::Dialled(Ok(agent))) if ringing.take().is_some() => {
+                    place.tell(Event::PickedUp);
+                    return self.with_agent(promise, &place, *agent, &sentence, uri, stopping);
+                }
+                Some(Order::Dialled(Err(fault))) if ringing.take().is_some() => {
+                    tracing::info!(call = %promise.call, %fault, "an agent did not answer");
+                    place.tell(Event::Refused);
+                }
+                // Nobody is there any more who could take it.
+                Some(Order::News(crate::call::Waiting::Offered { .. })) => return Attempt::LetGo,
+                Some(
+                    Order::Dialled(_) | Order::News(_) | Order::CallBack | Order::Kept(_) | Order::Lost(..),
+                )
+                | None => {}
+            }
+        }
+    }
+
+    fn renew(&self, promise: &Callback) -> bool {
+        let renewed = self.store.renew_callback(&promise.call, &self.node, Timestamp::now(), LEASE);
+        match self.runtime.block_on(renewed) {
+            Ok(()) => true,
+            // Somebody else has it.
+            Err(StoreError::ClaimLost(_)) => false,
+            // The lease is longer than two renewals: the store may come back.
+            Err(error) => {
+                tracing::warn!(call = %promise.call, %error, "a lease was not renewed");
+                true
+            }
+        }
+    }
+
+    /// The agent is on the line: briefed, and joined to the caller once they answer.
+    fn with_agent(
+        &self,
+        promise: &mut Callback,
+        place: &Place,
+        agent: PhoneCall,
+        sentence: &str,
+        uri: &str,
+        stopping: &AtomicBool,
+    ) -> Attempt {
+        let mut leg = Leg::new(agent);
+        let mut stop = |_: &mut PhoneCall| stopping.load(Ordering::Relaxed);
+        if !leg.says(self.answerer.speak(sentence), &mut stop) || !self.renew(promise) {
+            place.tell(Event::Refused);
+            return Attempt::LetGo;
+        }
+        place.tell(Event::Answered);
+        let (_, briefing) = channel();
+        leg.call.hand_over(HandOver {
+            means: Means::Bridge,
+            to: uri.to_owned(),
+            context: promise.call.to_string(),
+            patience: Duration::from_secs(u64::from(self.desk.plan().callback.ring_seconds)),
+            briefing,
+        });
+        let mut music = HoldMusic::default();
+        loop {
+            if stopping.load(Ordering::Relaxed) || !leg.exchange(&music.next_frame()) {
+                return Attempt::LetGo;
+            }
+            match leg.call.handed_over() {
+                Some(Ok(())) => break,
+                Some(Err(fault)) => {
+                    tracing::info!(call = %promise.call, %fault, "the caller was not reached");
+                    let _ = leg.says(self.answerer.speak("They did not answer. Goodbye."), &mut stop);
+                    return Attempt::Missed;
+                }
+                None => {}
+            }
+        }
+        // Before a word is said: from here on nobody else may call.
+        promise.reached();
+        if self.settle(promise) {
+            tracing::info!(call = %promise.call, "a promise to call back is kept");
+        }
+        leg.call.stay_joined(&|| stopping.load(Ordering::Relaxed));
+        Attempt::Reached
+    }
+}
+
+/// The minute of the day where the line is.
+fn minute_of_day() -> u16 {
+    let now = jiff::Zoned::now();
+    u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).unwrap_or(0)
+}
