@@ -43,6 +43,11 @@ pub const KEYS: &[Key] = &[
         help: "a file, or postgresql://USER:PASSWORD@HOST/NAME; without it, attendant.db in the state folder",
     },
     Key {
+        name: "node",
+        default: "",
+        help: "this machine's name among those that share a database; without it, its host name",
+    },
+    Key {
         name: "speech_model",
         default: "starter-en",
         help: "Whisper model: a name in models/manifest.toml, or a GGML file",

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use attendant::config::Config;
 use attendant::dialogue::Flow;
-use attendant::host::line::{read_desk, read_sources, training_set};
+use attendant::host::line::{check_waiting, read_desk, read_sources, training_set};
 use clap::Args;
 
 use super::show;
@@ -30,6 +30,7 @@ pub(crate) fn run(config: &Config, args: &CheckArgs) -> anyhow::Result<ExitCode>
     let flow = Flow::parse(&sources)?;
     let set = training_set(&sources)?;
     let desk = read_desk(&config.path("intents"))?;
+    check_waiting(&config.path("intents"), &flow, &desk)?;
     let advice = flow.advice();
     if let Some(path) = &args.graph {
         std::fs::write(path, flow.graph()).with_context(|| format!("cannot write {}", path.display()))?;

@@ -4,9 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use attendant::channel::gate::Gate;
-use attendant::channel::sip::SipServer;
+use attendant::channel::sip::{Dialer, SipServer};
 use attendant::channel::streams::StreamServer;
 use attendant::config::Config;
+use attendant::host::desk::DeskHost;
+use attendant::host::desk::book::Book;
+use attendant::host::desk::callbacks::{Callbacks, Keeping};
+use attendant::host::line::Line;
 use attendant::host::serve::{LineAnswerer, Serving};
 use attendant::host::{phone, streams};
 use clap::Args;
@@ -39,20 +43,30 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
         );
     }
     let agents = phone::Agents::from_settings(config)?;
+    let outbound = phone::Outbound::from_settings(config)?;
     let line = Arc::new(show::open_line(config)?);
+    let desk = AtDesk::open(config, &line)?;
+    let agents = match &desk {
+        Some(desk) => agents.at_desk(Arc::clone(&desk.host)),
+        None => agents,
+    };
     let gate = Gate::new(limits);
-    let serving = Serving::new(Arc::new(LineAnswerer::new(line, Arc::clone(&gate))), gate);
+    let serving = Serving::new(Arc::new(LineAnswerer::new(Arc::clone(&line), Arc::clone(&gate))), gate);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("signalling")
         .enable_all()
         .build()?;
+    let mut callbacks = None;
     runtime.block_on(async {
         let mut running = Vec::new();
         if let Some(sip) = sip {
-            let take = phone::taker(&serving, agents);
+            let take = phone::taker(&serving, agents.clone());
             let server = SipServer::bind(sip, Arc::clone(serving.gate()), take).await?;
             tell(args, "SIP (UDP)", server.address());
+            if let Some(desk) = &desk {
+                callbacks = desk.call_back(config, &line, server.dialer(), outbound, agents, &serving)?;
+            }
             running.push(tokio::spawn(server.run()));
         }
         if let Some(stream) = stream {
@@ -69,6 +83,9 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
             anstream::println!("Ctrl-C stops the line.");
         }
         asked_to_stop().await?;
+        // Nobody is called back any more; who is on the line with an agent already stays.
+        let callbacks = callbacks.take();
+        let let_go = tokio::task::spawn_blocking(move || drop(callbacks));
         let drained = {
             let serving = Arc::clone(&serving);
             tokio::task::spawn_blocking(move || serving.drain(patience))
@@ -80,12 +97,82 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
                 serving.drain(std::time::Duration::ZERO);
             }
         }
+        let _ = let_go.await;
         // The last BYEs are on their way.
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         running.iter().for_each(tokio::task::JoinHandle::abort);
         anyhow::Ok(())
     })?;
+    if let Some(desk) = desk {
+        desk.close();
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The desk of a line that has agents, and the thread that writes for it.
+struct AtDesk {
+    host: Arc<DeskHost>,
+    book: std::thread::JoinHandle<()>,
+    node: String,
+}
+
+impl AtDesk {
+    /// `None` where `intents/desk.toml` declares no agents: then the setting `agents` says who is rung.
+    fn open(config: &Config, line: &Line) -> anyhow::Result<Option<AtDesk>> {
+        if line.desk.agents.is_empty() {
+            return Ok(None);
+        }
+        let node = match config.get("node") {
+            "" => std::fs::read_to_string("/proc/sys/kernel/hostname")
+                .map_or_else(|_| "here".to_owned(), |name| name.trim().to_owned()),
+            name => name.to_owned(),
+        };
+        let (host, notes) = DeskHost::open(Arc::clone(&line.desk));
+        let book = Book {
+            store: Arc::clone(&line.store),
+            runtime: line.runtime.handle().clone(),
+            node: node.clone(),
+            plan: Arc::clone(&line.desk),
+            messages: config.path("state").join("voicemail"),
+        };
+        let book = book.open(notes, host.door())?;
+        Ok(Some(AtDesk { host, book, node }))
+    }
+
+    /// Keeps promises to call back, where the settings say how anybody is called.
+    fn call_back(
+        &self,
+        config: &Config,
+        line: &Line,
+        dialer: Dialer,
+        outbound: phone::Outbound,
+        agents: phone::Agents,
+        serving: &Serving,
+    ) -> anyhow::Result<Option<Keeping>> {
+        if config.get("dial_by").is_empty() {
+            tracing::info!("nobody is called back by the line: dial_by says no way; see docs/desk.md");
+            return Ok(None);
+        }
+        let callbacks = Callbacks {
+            store: Arc::clone(&line.store),
+            runtime: line.runtime.handle().clone(),
+            signalling: tokio::runtime::Handle::current(),
+            dialer,
+            outbound,
+            agents,
+            desk: Arc::clone(&self.host),
+            answerer: Arc::clone(serving.answerer()),
+            node: self.node.clone(),
+        };
+        Ok(Some(callbacks.keep()?))
+    }
+
+    /// The last steps are written.
+    fn close(self) {
+        self.host.close();
+        // A thread that panicked has said so.
+        let _ = self.book.join();
+    }
 }
 
 fn tell(args: &ServeArgs, what: &str, address: std::net::SocketAddr) {

@@ -13,8 +13,8 @@ use crate::channel::gate::Limits;
 use crate::channel::load::LoadLimits;
 use crate::channel::sip::{Account, Callers, HandOver, Means, PhoneCall, SipSettings, Taker, Tls};
 use crate::config::{Config, ConfigError};
-use crate::wire::digest::{Algorithm, Users};
 use crate::desk::{Caller, Event as DeskEvent};
+use crate::wire::digest::{Algorithm, Users};
 use crate::wire::sdp::Codec;
 use crate::wire::sip::is_header_safe;
 

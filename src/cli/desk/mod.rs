@@ -1,10 +1,14 @@
 //! `attendant desk`: where calls go and why, and a day of the desk.
 
+mod agents;
+
 mod callbacks;
 
 mod route;
 
 mod simulate;
+
+mod voicemail;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +29,10 @@ pub(crate) struct DeskArgs {
 enum DeskCommand {
     /// Where a call would go, or why a past one went where it did
     Route(Box<route::RouteArgs>),
+    /// Who is there; sign agents in and out
+    Agents(agents::AgentsArgs),
+    /// Messages that callers left
+    Voicemail(voicemail::VoicemailArgs),
     /// Promises to call back: list them, take one, say how it went
     Callbacks(callbacks::CallbacksArgs),
     /// Play a day: service level, waits and occupancy beside Erlang C
@@ -34,6 +42,8 @@ enum DeskCommand {
 pub(crate) fn run(config: &Config, args: &DeskArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         DeskCommand::Route(args) => route::run(config, args),
+        DeskCommand::Agents(args) => agents::run(config, args),
+        DeskCommand::Voicemail(args) => voicemail::run(config, args),
         DeskCommand::Callbacks(args) => callbacks::run(config, args),
         DeskCommand::Simulate(args) => simulate::run(config, args),
     }
