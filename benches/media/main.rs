@@ -142,6 +142,9 @@ impl Engines for Toning {
             | Action::Interpret { .. }
             | Action::Transfer { .. }
             | Action::WriteRecord { .. }
+            | Action::Leave { .. }
+            | Action::Play { .. }
+            | Action::KeepMessage { .. }
             | Action::HangUp { .. }
             | Action::Note(_) => {}
         }
