@@ -94,8 +94,8 @@ pub fn cues<E>(
                 }
                 Part::Other(pcm)
             }
-            // Faults are a matter of the text level: at audio level the engines are real.
-            Act::Fault(..) | Act::Slow(..) => continue,
+            // Faults and the desk are a matter of the text level: at audio level the engines are real.
+            Act::Fault(..) | Act::Slow(..) | Act::Desk(_) => continue,
             Act::HangUp(_) => Part::HangUp,
         };
         cues.push(Cue { barge: step.barge, part });
