@@ -42,8 +42,9 @@ fmt-check:
 	$(CARGO) fmt --check
 
 # The release profile shares its C++ build with the engine tests.
-lint: $(STAMPS)/test ## clippy with the project's lints, the core alone and the whole
+lint: $(STAMPS)/test ## clippy with the project's lints: the core alone, telephones without engines, the whole
 	$(CARGO) clippy --locked --no-default-features --all-targets -- -D warnings
+	$(CARGO) clippy --locked --no-default-features --features telephone --all-targets -- -D warnings
 	$(CARGO) clippy --locked --release --all-targets -- -D warnings
 
 deny: ## licences, banned crates, sources, advisories

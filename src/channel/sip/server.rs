@@ -21,7 +21,7 @@ use rsipstack::transport::tls::{TlsConfig, TlsListenerConnection};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipConnection, TransportLayer};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::auth::Doorkeeper;
 use super::call::{PhoneCall, Signal};
@@ -34,6 +34,10 @@ use crate::call::Fault;
 use crate::channel::gate::{Gate, Network};
 use crate::wire::digest::Users;
 use crate::wire::sdp::Codec;
+
+/// An ACK that a re-INVITE has overtaken is waited for so long: T1, after which it would come again (RFC 3261, section
+/// 17.1.1.1).
+const OVERTAKEN: Duration = Duration::from_millis(500);
 
 /// Why the line cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +176,8 @@ pub(super) struct Server {
     pub(super) door: Arc<Door>,
     pub(super) doorkeeper: Option<Doorkeeper>,
     calls: Mutex<HashMap<String, Ends>>,
+    /// A call was added to those.
+    registered: Notify,
 }
 
 /// Where a dialog's requests are to be told of.
@@ -324,6 +330,7 @@ impl SipServer {
             take,
             door,
             calls: Mutex::default(),
+            registered: Notify::new(),
         });
         Ok(SipServer { endpoint, server, registrar, stop })
     }
@@ -369,6 +376,23 @@ impl SipServer {
 impl Server {
     pub(super) fn register(&self, dialog: &DialogId, ends: Ends) {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(dialog.to_string(), ends);
+        self.registered.notify_waiters();
+    }
+
+    /// Whether a dialog's call has begun, or does within a moment. A re-INVITE may overtake the ACK before it (RFC 5407,
+    /// section 3.1.4), and the stack answers none to a dialog that is not confirmed.
+    async fn is_held(&self, dialog: &DialogId) -> bool {
+        let held = async {
+            loop {
+                // Made before the look, so that no news is missed between the two.
+                let news = self.registered.notified();
+                if self.ends(dialog).is_some() {
+                    return;
+                }
+                news.await;
+            }
+        };
+        tokio::time::timeout(OVERTAKEN, held).await.is_ok()
     }
 
     pub(super) fn forget(&self, dialog: &DialogId) {
@@ -446,6 +470,7 @@ impl Server {
             };
         };
         match transaction.original.method {
+            Method::Invite if !self.is_held(&id).await => transaction.reply(StatusCode::RequestPending).await,
             Method::Invite | Method::Bye | Method::Ack => dialog.handle(transaction).await,
             Method::Info => {
                 if let Some(key) = requests::info_key(&transaction.original)

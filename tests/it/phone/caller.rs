@@ -160,8 +160,13 @@ impl Caller {
 
     pub(super) fn receive(&self) -> Option<Message> {
         let mut bytes = [0; 8_192];
-        let (length, _) = self.sip.recv_from(&mut bytes).ok()?;
-        Some(Message { text: String::from_utf8(bytes[..length].to_vec()).expect("text") })
+        loop {
+            let (length, _) = self.sip.recv_from(&mut bytes).ok()?;
+            // A report for whoever had this port before is none for this telephone.
+            if let Ok(text) = String::from_utf8(bytes[..length].to_vec()) {
+                return Some(Message { text });
+            }
+        }
     }
 
     /// The final answer to the request last sent.

@@ -313,6 +313,11 @@ impl TestLine {
         held.clone()
     }
 
+    /// Forgets the calls held so far: the test's notes are no memory of the line's.
+    pub(crate) fn forget_held(&self) {
+        *self.book.held.lock().expect("no test panicked") = Vec::new();
+    }
+
     /// Has the line call a URI and talk to its end; why it came to nothing, if so.
     pub(crate) fn dial(&self, uri: &str) -> (std::thread::JoinHandle<()>, Receiver<Option<String>>) {
         let (dialer, runtime, serving) =

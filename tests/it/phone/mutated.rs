@@ -111,30 +111,32 @@ fn mutated_requests_leave_the_line_as_it_was() {
 fn mutated_packets_leave_a_call_as_it_was() {
     let (messages, seed) = (number("PHONE_MUTATED", MESSAGES), number("PHONE_SEED", 3_550));
     let line = TestLine::open(&[]);
-    let mut caller = Caller::call(line.address);
-    caller.silence(5);
     let mut random = SplitMix64::new(seed);
     let five = "5".chars().next().and_then(|c| c.try_into().ok()).expect("a key");
-    let sound = Law::Mu.encode_all(&[1_000; 160]);
-    for n in 0..messages {
-        let mut bytes = if n.is_multiple_of(2) {
-            caller.packet(0, false, caller.timestamp, &sound)
-        } else {
-            let press = telephone_event::press(five, 100);
-            caller.packet(101, n % 16 == 1, caller.timestamp, &press[(n / 2) as usize % press.len()])
-        };
-        bend(&mut bytes, &mut random);
-        caller.put(&bytes);
-        caller.step();
-        if n % 40 == 39 {
-            // No faster than the call's thread reads: 64 in 20 ms.
-            caller.tick();
+    let (sound, press) = (Law::Mu.encode_all(&[1_000; 160]), telephone_event::press(five, 100));
+    // A call does not last for ever: each of a sample's messages' worth is another one.
+    for first in (0..messages).step_by(MESSAGES as usize) {
+        let mut caller = Caller::call(line.address);
+        caller.silence(5);
+        for n in first..(first + MESSAGES).min(messages) {
+            let mut bytes = if n.is_multiple_of(2) {
+                caller.packet(0, false, caller.timestamp, &sound)
+            } else {
+                caller.packet(101, n % 16 == 1, caller.timestamp, &press[(n / 2) as usize % press.len()])
+            };
+            bend(&mut bytes, &mut random);
+            caller.put(&bytes);
+            caller.step();
+            if n % 40 == 39 {
+                // No faster than the call's thread reads: 64 in 20 ms.
+                caller.tick();
+            }
         }
+        caller.silence(5);
+        assert!(caller.listen(10).len() >= 9 * 160, "the line still sends, at {first} of seed {seed}");
+        caller.hang_up();
+        line.forget_held();
     }
-    caller.silence(10);
-    assert!(caller.listen(10).len() >= 9 * 160, "the line still sends");
-    caller.hang_up();
-    line.held(1);
     line.empty();
 }
 

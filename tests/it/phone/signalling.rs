@@ -102,6 +102,35 @@ fn malformed_messages_are_refused_before_anything_else_sees_them() {
     caller.hang_up();
 }
 
+/// On networks with several ways a re-INVITE arrives before the ACK of the call's first.
+#[test]
+fn a_reinvite_that_overtakes_the_ack_is_answered() {
+    let line = TestLine::open(&[]);
+    let mut caller = Caller::new(line.address);
+    let offer = caller.usual();
+    let sdp = "Content-Type: application/sdp\r\n";
+    let invite = caller.request("INVITE", sdp, &offer);
+    caller.send(&invite);
+    assert_eq!(caller.answer().status(), 200);
+    let ack = caller.request("ACK", "", "");
+    let again = caller.request("INVITE", sdp, &offer);
+    caller.send(&again);
+    caller.wait(Duration::from_millis(50));
+    caller.send(&ack);
+    assert_eq!(caller.answer().status(), 200);
+    let ack = caller.request("ACK", "", "");
+    caller.send(&ack);
+    caller.hang_up();
+    // Without any ACK the second has to wait for another time.
+    let mut hasty = Caller::new(line.address);
+    let invite = hasty.request("INVITE", sdp, &offer);
+    hasty.send(&invite);
+    assert_eq!(hasty.answer().status(), 200);
+    let again = hasty.request("INVITE", sdp, &offer);
+    hasty.send(&again);
+    assert_eq!(hasty.answer().status(), 491);
+}
+
 #[test]
 fn an_invite_without_a_contact_is_refused_and_costs_no_place() {
     let line = TestLine::open(&[]);
