@@ -17,7 +17,7 @@ HOURS ?= 8
 .DEFAULT_GOAL := help
 # Cargo does its own work in parallel.
 .NOTPARALLEL:
-.PHONY: help demo test build models core store crash sim engines audio test-audio test-asterisk test-nodes test-growth test-mutated bench starter fmt fmt-check lint deny clean
+.PHONY: help demo test build models core store crash sim engines audio test-audio test-asterisk test-nodes test-growth test-mutated test-orders bench starter fmt fmt-check lint deny clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +87,9 @@ test-mutated: $(STAMPS)/test ## a hundred thousand bent messages and packets to 
 
 test-nodes: $(STAMPS)/test $(STAMPS)/nodes models ## two nodes behind Kamailio, of which one is killed and one drained
 	$(CARGO) test --locked --release --test it nodes:: -- --nocapture
+
+test-orders: $(STAMPS)/test models ## forty whole calls by telephone over a network that loses 2 % of the packets (20 minutes)
+	PHONE_ORDERS=40 $(CARGO) test --locked --release --test it an_order_is_found_by_telephone -- --nocapture
 
 bench: $(STAMPS)/test models ## time voice activity, recognition, classification, prompts
 	$(CARGO) bench --locked

@@ -70,7 +70,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
             running.push(tokio::spawn(server.run()));
         }
         if let Some(stream) = stream {
-            let take = streams::taker(&serving);
+            let take = streams::taker(&serving, agents);
             let server = StreamServer::bind(stream, Arc::clone(serving.gate()), take).await?;
             let listeners =
                 [("streams (HTTP)", server.http_address()), ("AudioSocket", server.audiosocket_address())];

@@ -202,7 +202,7 @@ impl Agents {
     }
 
     /// The telephone for a skill: its own, else the one for all.
-    fn telephone(&self, skill: &str) -> Option<&str> {
+    pub(super) fn telephone(&self, skill: &str) -> Option<&str> {
         let of = |wanted: Option<&str>| {
             self.telephones.iter().find(|(skill, _)| skill.as_deref() == wanted).map(|(_, uri)| uri.as_str())
         };

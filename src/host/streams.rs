@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::phone::Agents;
 use super::serve::Serving;
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
@@ -59,13 +60,13 @@ fn address(config: &Config, key: &'static str) -> Result<Option<SocketAddr>, Con
 }
 
 /// Hands streams' calls to a line.
-pub fn taker(serving: &Arc<Serving>) -> Taker {
+pub fn taker(serving: &Arc<Serving>, agents: Agents) -> Taker {
     let serving = Arc::clone(serving);
     Arc::new(move |call: StreamCall| {
         let start = call.start().clone();
         let id = format!("call-{}", super::unique()).parse().expect("letters, digits and dashes");
         tracing::info!(call = %id, provider_call = start.call, "a stream begins");
-        let caller = StreamCaller { call, unreachable: None };
+        let caller = StreamCaller { call, agents: agents.clone(), transfer: None };
         let keypad_only = caller.call.keypad_only();
         serving.take(Arrival { id, ani: start.ani, dnis: start.dnis, keypad_only }, caller);
     })
@@ -73,10 +74,12 @@ pub fn taker(serving: &Arc<Serving>) -> Taker {
 
 /// A provider's stream as the caller's end.
 ///
-/// A stream has no way to a person: where one is wanted, nobody can be reached, and the dialogue goes on from there.
+/// A stream has no way to a person itself. Where whoever carries the call asks where it goes on to, the line hangs up and
+/// they send the caller on; elsewhere nobody can be reached, and the dialogue goes on from there.
 struct StreamCaller {
     call: StreamCall,
-    unreachable: Option<RequestId>,
+    agents: Agents,
+    transfer: Option<Event>,
 }
 
 impl Channel for StreamCaller {
@@ -96,15 +99,18 @@ impl Channel for StreamCaller {
         self.call.flush();
     }
 
-    fn transfer(&mut self, id: RequestId, _handoff: &Handoff) -> bool {
-        self.unreachable = Some(id);
+    fn transfer(&mut self, id: RequestId, handoff: &Handoff) -> bool {
+        let failed = |why: &str| Event::TransferFailed { id, fault: Fault::Failed(why.to_owned()) };
+        self.transfer = Some(match self.agents.telephone(&handoff.skill) {
+            None => failed("no agent's telephone is set"),
+            Some(to) if self.call.hand_over(to) => Event::Transferred { id },
+            Some(_) => failed("this stream has no way to a person"),
+        });
         true
     }
 
     fn transferred(&mut self) -> Option<Event> {
-        let id = self.unreachable.take()?;
-        let fault = Fault::Failed("a stream has no way to a person".to_owned());
-        Some(Event::TransferFailed { id, fault })
+        self.transfer.take()
     }
 }
 

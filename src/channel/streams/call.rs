@@ -1,10 +1,12 @@
 //! One call over a stream, as the thread that drives it sees it.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::hand_over::HandOvers;
 use crate::audio::{FRAME_DURATION, Frame};
 use crate::call::{Dtmf, HangupCause};
 use crate::channel::gate::Permit;
@@ -29,6 +31,8 @@ pub struct StreamCall {
     quiet: Duration,
     silence_limit: Duration,
     cause: HangupCause,
+    /// Where whoever carries the call asks where it goes on to; `None` where nobody does.
+    hand_overs: Option<Arc<HandOvers>>,
     permit: Permit,
 }
 
@@ -38,9 +42,11 @@ impl StreamCall {
         from_peer: Receiver<Message>,
         to_peer: mpsc::Sender<Outgoing>,
         silence_limit: Duration,
+        hand_overs: Option<Arc<HandOvers>>,
         permit: Permit,
     ) -> StreamCall {
         let start = leg.start().cloned().unwrap_or_default();
+        let hand_overs = hand_overs.filter(|_| leg.goes_on());
         StreamCall {
             leg: Some(Box::new(leg)),
             start,
@@ -49,6 +55,7 @@ impl StreamCall {
             quiet: Duration::ZERO,
             silence_limit,
             cause: HangupCause::Caller,
+            hand_overs,
             permit,
         }
     }
@@ -61,6 +68,12 @@ impl StreamCall {
     /// Whether the line is too busy to listen to this caller.
     pub fn keypad_only(&self) -> bool {
         self.permit.keypad_only()
+    }
+
+    /// Has whoever carries the call send the caller on to a SIP URI once the stream has ended. `false` where they would
+    /// not ask.
+    pub fn hand_over(&self, to: &str) -> bool {
+        self.hand_overs.as_ref().is_some_and(|h| h.put(&self.start.call, to, Instant::now()))
     }
 
     /// Who ended the call, once [`StreamCall::exchange`] has given `None`.

@@ -36,6 +36,12 @@ impl StreamSettings {
         urls.iter().any(|url| signature::is_twilio(&self.twilio_auth_token, url, form, signed))
     }
 
+    /// The public URL of a webhook, with the token where there is one.
+    pub(super) fn webhook_url(&self, path: &str) -> String {
+        let url = format!("{}{path}", self.public_url);
+        if self.token.is_empty() { url } else { format!("{url}?token={}", self.token) }
+    }
+
     /// The public URL of a stream.
     pub(super) fn stream_url(&self, path: &str) -> String {
         let url = web_socket(&format!("{}{path}", self.public_url));

@@ -8,6 +8,8 @@ mod call;
 
 mod door;
 
+mod hand_over;
+
 mod pump;
 
 mod server;

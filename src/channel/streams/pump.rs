@@ -1,5 +1,6 @@
 //! From a socket to a call's thread and back.
 
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Taker;
 use super::call::{Outgoing, StreamCall};
+use super::hand_over::HandOvers;
 use super::socket::Socket;
 use crate::channel::gate::Permit;
 use crate::wire::stream::{Dialect, Message, StreamLeg};
@@ -39,6 +41,7 @@ pub(super) async fn carry(
     mut socket: Socket,
     dialect: Box<dyn Dialect>,
     silence_limit: Duration,
+    hand_overs: Option<Arc<HandOvers>>,
     permit: Permit,
     take: &Taker,
 ) -> Result<(), NoCall> {
@@ -52,7 +55,7 @@ pub(super) async fn carry(
     }
     let (to_call, from_peer) = sync_channel(QUEUE);
     let (to_peer, from_call) = mpsc::channel(QUEUE);
-    take(StreamCall::new(leg, from_peer, to_peer, silence_limit, permit));
+    take(StreamCall::new(leg, from_peer, to_peer, silence_limit, hand_overs, permit));
     if let Some(leg) = exchange(&mut socket, to_call, from_call).await {
         say_last_words(&mut socket, *leg).await;
     }

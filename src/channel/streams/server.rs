@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::door::log_refusal;
+use super::hand_over::HandOvers;
 use super::pump::carry;
 use super::socket::Socket;
 use super::{StreamSettings, Taker};
@@ -24,7 +25,7 @@ use crate::wire::stream::chan_websocket::{self, ChanWebsocket};
 use crate::wire::stream::jambonz::{self, Jambonz};
 use crate::wire::stream::twilio::Twilio;
 use crate::wire::stream::vonage::Vonage;
-use crate::wire::stream::{Dialect, LONGEST_MESSAGE, webhook};
+use crate::wire::stream::{Dialect, LONGEST_MESSAGE, Start, webhook};
 
 /// Longest body of a webhook that is read, in bytes: providers send two thousand.
 const LONGEST_BODY: usize = 32_768;
@@ -46,6 +47,7 @@ struct Shared {
     settings: StreamSettings,
     gate: Arc<Gate>,
     take: Taker,
+    hand_overs: Arc<HandOvers>,
 }
 
 /// A line that listens for streams.
@@ -62,6 +64,8 @@ struct Carried {
     from: Option<String>,
     to: Option<String>,
     uuid: Option<String>,
+    /// The dialplan's name for a call.
+    id: Option<String>,
 }
 
 impl StreamServer {
@@ -75,7 +79,8 @@ impl StreamServer {
         take: Taker,
     ) -> Result<StreamServer, StreamError> {
         let (http, audiosocket) = (listen(settings.http).await?, listen(settings.audiosocket).await?);
-        Ok(StreamServer { shared: Arc::new(Shared { settings, gate, take }), http, audiosocket })
+        let shared = Arc::new(Shared { settings, gate, take, hand_overs: Arc::default() });
+        Ok(StreamServer { shared, http, audiosocket })
     }
 
     /// Where WebSockets and webhooks are listened for.
@@ -115,13 +120,17 @@ fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/twilio/answer", get(twilio_answer).post(twilio_answer))
         .route("/twilio/stream", get(twilio_stream))
+        .route("/twilio/next", post(twilio_next))
+        .route("/twilio/after", post(twilio_after))
         .route("/vonage/answer", get(vonage_answer).post(vonage_answer))
         .route("/vonage/event", any(|| async { StatusCode::NO_CONTENT }))
         .route("/vonage/stream", get(vonage_stream))
         .route("/jambonz/answer", post(jambonz_answer))
+        .route("/jambonz/next", post(jambonz_next))
         .route("/jambonz/status", any(|| async { StatusCode::NO_CONTENT }))
         .route("/jambonz/stream", get(jambonz_stream))
         .route("/asterisk/stream", get(asterisk_stream))
+        .route("/asterisk/next", get(asterisk_next))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .with_state(shared)
 }
@@ -166,7 +175,10 @@ impl Shared {
     }
 
     async fn carry(&self, socket: Socket, dialect: Box<dyn Dialect>, source: IpAddr, permit: Permit) {
-        if carry(socket, dialect, self.settings.silence_limit, permit, &self.take).await.is_err() {
+        // Where to go on to is asked for by HTTP.
+        let hand_overs = self.settings.http.map(|_| Arc::clone(&self.hand_overs));
+        let limit = self.settings.silence_limit;
+        if carry(socket, dialect, limit, hand_overs, permit, &self.take).await.is_err() {
             log_refusal(source, "no call began");
         }
     }
@@ -245,9 +257,59 @@ async fn twilio_answer(
     if !shared.settings.lets_twilio_in(peer.ip(), asked(&uri), signed, twilio_signature(&headers)) {
         return forbidden(peer.ip(), "no signature of Twilio's");
     }
-    let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
-    let answer = webhook::twiml(&shared.settings.stream_url("/twilio/stream"), field("From"), field("To"));
-    ([(header::CONTENT_TYPE, "text/xml")], answer).into_response()
+    xml(shared.connect(&form))
+}
+
+fn field<'a>(form: &'a [(String, String)], name: &str) -> &'a str {
+    form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+}
+
+fn xml(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml")], text).into_response()
+}
+
+impl Shared {
+    /// TwiML that connects a call of Twilio's.
+    fn connect(&self, form: &[(String, String)]) -> String {
+        let url = |path: &str| format!("{}{path}", self.settings.public_url);
+        let stream = self.settings.stream_url("/twilio/stream");
+        webhook::twiml(&stream, &url("/twilio/next"), field(form, "From"), field(form, "To"))
+    }
+
+    /// Where a call goes on to, by the provider's name for it.
+    fn next(&self, call: &str) -> Option<String> {
+        self.hand_overs.take(&Start::name(call), Instant::now())
+    }
+}
+
+/// A call's stream has ended: on to a person, or the end.
+async fn twilio_next(
+    State(shared): SharedState,
+    ConnectInfo(peer): Peer,
+    uri: Uri,
+    headers: HeaderMap,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Response {
+    if !shared.settings.lets_twilio_in(peer.ip(), asked(&uri), &form, twilio_signature(&headers)) {
+        return forbidden(peer.ip(), "no signature of Twilio's");
+    }
+    let to = shared.next(field(&form, "CallSid"));
+    xml(webhook::twiml_next(to.as_deref(), &format!("{}/twilio/after", shared.settings.public_url)))
+}
+
+/// The person has hung up, or was not there: then the caller is back with the line.
+async fn twilio_after(
+    State(shared): SharedState,
+    ConnectInfo(peer): Peer,
+    uri: Uri,
+    headers: HeaderMap,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Response {
+    if !shared.settings.lets_twilio_in(peer.ip(), asked(&uri), &form, twilio_signature(&headers)) {
+        return forbidden(peer.ip(), "no signature of Twilio's");
+    }
+    let was_there = matches!(field(&form, "DialCallStatus"), "completed" | "answered");
+    xml(if was_there { webhook::twiml_next(None, "") } else { shared.connect(&form) })
 }
 
 async fn twilio_stream(
@@ -276,8 +338,32 @@ async fn vonage_stream(State(shared): SharedState, guest: Guest, socket: WebSock
     shared.upgrade(socket, guest.source, Box::<Vonage>::default())
 }
 
+impl Shared {
+    fn listen(&self) -> serde_json::Value {
+        let stream = self.settings.stream_url("/jambonz/stream");
+        webhook::listen(&stream, &self.settings.webhook_url("/jambonz/next"))
+    }
+}
+
 async fn jambonz_answer(State(shared): SharedState, _: Guest) -> Response {
-    Json(webhook::listen(&shared.settings.stream_url("/jambonz/stream"))).into_response()
+    Json(shared.listen()).into_response()
+}
+
+/// What of jambonz's question names the call.
+#[derive(Deserialize)]
+struct Ended {
+    call_sid: String,
+}
+
+async fn jambonz_next(State(shared): SharedState, _: Guest, Json(ended): Json<Ended>) -> Response {
+    let to = shared.next(&ended.call_sid);
+    Json(webhook::verbs_next(to.as_deref(), &shared.listen())).into_response()
+}
+
+/// Where a call goes on to, as a line for a dialplan; empty where it does not.
+async fn asterisk_next(State(shared): SharedState, guest: Guest) -> Response {
+    let to = guest.carried.id.and_then(|id| shared.next(&id));
+    ([(header::CONTENT_TYPE, "text/plain")], to.unwrap_or_default()).into_response()
 }
 
 async fn jambonz_stream(State(shared): SharedState, guest: Guest, socket: WebSocketUpgrade) -> Response {
@@ -285,6 +371,7 @@ async fn jambonz_stream(State(shared): SharedState, guest: Guest, socket: WebSoc
 }
 
 async fn asterisk_stream(State(shared): SharedState, guest: Guest, socket: WebSocketUpgrade) -> Response {
-    let dialect = ChanWebsocket::of(guest.carried.from.as_deref(), guest.carried.to.as_deref());
+    let Carried { from, to, id, .. } = guest.carried;
+    let dialect = ChanWebsocket::of(from, to, id);
     shared.upgrade(socket, guest.source, Box::new(dialect))
 }

@@ -68,6 +68,10 @@ impl Dialect for AudioSocket {
         self.waiting.drain(..used);
     }
 
+    fn goes_on(&self) -> bool {
+        true
+    }
+
     fn rate_hz(&self) -> u32 {
         RATES_HZ[self.rate.unwrap_or_default()]
     }

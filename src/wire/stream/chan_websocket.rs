@@ -24,6 +24,8 @@ pub struct ChanWebsocket {
     full: bool,
     from: Option<String>,
     to: Option<String>,
+    /// The dialplan's name for the call.
+    call: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +118,8 @@ impl Dialect for ChanWebsocket {
                 };
                 self.format = Some(format);
                 self.json = matches!(control, Control::Json(_));
-                let call = field("connection_id").or_else(|| field("channel_id"));
+                let own = field("connection_id").or_else(|| field("channel_id"));
+                let call = self.call.as_deref().or(own);
                 let (from, to) = (self.from.as_deref(), self.to.as_deref());
                 said.push_back(Said::Started(Start::read(call, from, to)));
             }
@@ -129,6 +132,11 @@ impl Dialect for ChanWebsocket {
             "HANGUP" | "MEDIA_END" => said.push_back(Said::Ended),
             _ => {}
         }
+    }
+
+    /// A dialplan that named the call can ask for it.
+    fn goes_on(&self) -> bool {
+        self.call.is_some()
     }
 
     fn rate_hz(&self) -> u32 {
@@ -163,8 +171,8 @@ impl Dialect for ChanWebsocket {
 
 impl ChanWebsocket {
     /// A connection whose URL told who calls: the driver's own messages do not.
-    pub fn of(from: Option<&str>, to: Option<&str>) -> ChanWebsocket {
-        ChanWebsocket { from: from.map(str::to_owned), to: to.map(str::to_owned), ..ChanWebsocket::default() }
+    pub fn of(from: Option<String>, to: Option<String>, call: Option<String>) -> ChanWebsocket {
+        ChanWebsocket { from, to, call, ..ChanWebsocket::default() }
     }
 
     fn command(&self, name: &str) -> Message {

@@ -52,6 +52,10 @@ impl Dialect for Jambonz {
         }
     }
 
+    fn goes_on(&self) -> bool {
+        true
+    }
+
     /// The rate that our answer asks for in both directions.
     fn rate_hz(&self) -> u32 {
         self.rate_hz

@@ -66,6 +66,11 @@ impl StreamLeg {
         self.ended
     }
 
+    /// Whether whoever carries the call asks where it goes on to once the stream has ended.
+    pub fn goes_on(&self) -> bool {
+        self.dialect.goes_on()
+    }
+
     /// Whether the peer has played, or dropped, all that was sent, as far as it tells. After
     /// [`flush`](StreamLeg::flush) nothing is awaited: a peer may drop the marks with the sound.
     pub fn is_played(&self) -> bool {

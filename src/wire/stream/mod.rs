@@ -68,11 +68,15 @@ pub struct Start {
 }
 
 impl Start {
+    /// A call's name as a peer wrote it, reduced to what a name may hold.
+    pub fn name(call: &str) -> String {
+        call.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').take(64).collect()
+    }
+
     /// From what a peer wrote; what is no number or no name is left out.
     fn read(call: Option<&str>, from: Option<&str>, to: Option<&str>) -> Start {
-        let fits = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
         Start {
-            call: call.unwrap_or_default().chars().filter(fits).take(64).collect(),
+            call: Start::name(call.unwrap_or_default()),
             ani: from.and_then(|n| n.parse().ok()),
             dnis: to.and_then(|n| n.parse().ok()),
         }
@@ -118,6 +122,11 @@ pub trait Dialect: Send {
 
     /// Ends the call. `None` where closing the socket does.
     fn hang_up(&mut self) -> Option<Message>;
+
+    /// Whether whoever carries the call asks where it goes on to once the stream has ended.
+    fn goes_on(&self) -> bool {
+        false
+    }
 
     /// Whether silence is sent too, so that the caller's side never runs dry.
     fn wants_silence(&self) -> bool {

@@ -105,6 +105,10 @@ impl Dialect for Twilio {
         }
     }
 
+    fn goes_on(&self) -> bool {
+        true
+    }
+
     fn rate_hz(&self) -> u32 {
         LINE_RATE_HZ
     }

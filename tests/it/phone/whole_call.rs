@@ -146,16 +146,23 @@ fn ring(line: &TestLine, name: &str, seed: u64) {
 fn an_order_is_found_by_telephone_over_a_lossy_network() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some((_line, phone)) = open(folder.path()) else { return };
-    // The suite's bar is nine calls of ten, which one call cannot tell: of two, one has to come to its end.
-    let found = (1..=2u64).any(|seed| {
+    let finds = |seed: u64| {
         ring(&phone, "order_status", seed);
         let held = phone.held(usize::try_from(seed).expect("small"));
         phone.empty();
         let record = &held.last().expect("a call was held").record;
         let number = record.slots.get("order_number");
         record.disposition == Disposition::Resolved && number.is_some_and(|n| n.expose() == "451288")
-    });
-    assert!(found, "neither of two calls found the order");
+    };
+    // A share takes many calls, each as long as it lasts: `make test-orders` rings them. Of two, one has to come to
+    // its end.
+    let Some(calls) = std::env::var("PHONE_ORDERS").ok().and_then(|n| n.parse::<u64>().ok()) else {
+        return assert!((1..=2).any(finds), "neither of two calls found the order");
+    };
+    let found = (1..=calls).filter(|seed| finds(*seed)).count() as u64;
+    println!("{found} of {calls} calls found the order, at 2 % loss and 30 ms of jitter");
+    // The audio suite's callers in voices known to the ear all come to their end; three points below are let pass.
+    assert!(found * 100 >= calls * 97, "{found} of {calls}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
 use super::TestLine;
-use super::emulator::{Emulator, Provider};
+use super::emulator::{Emulator, Heard, Provider};
 
 /// One request, and the whole answer.
 fn ask(address: SocketAddr, head: &str, body: &str) -> String {
@@ -99,4 +99,52 @@ fn a_full_line_turns_streams_away() {
     let mut answer = Vec::new();
     second.read_to_end(&mut answer).expect("it is closed");
     assert_eq!(answer, [0, 0, 0], "a hang-up");
+}
+
+/// Presses 0 until the line has hung up for a person, and asks where the call goes on to.
+fn wants_a_person(line: &TestLine, provider: Provider) {
+    let mut phone = line.ring(provider);
+    for tick in 0..1_000 {
+        if tick == 40 {
+            phone.press('0');
+        }
+        if phone.tick(&[0; 320]).contains(&Heard::HungUp) {
+            return;
+        }
+    }
+    panic!("{provider:?}: the line did not hang up");
+}
+
+#[test]
+fn a_caller_who_wants_a_person_goes_on_to_one_where_the_provider_asks() {
+    let line = TestLine::open(&[("agents", "sip:6000@192.0.2.7")]);
+    let twilio = |path: &str, form: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded");
+        ask(line.http, &head, form)
+    };
+    assert!(twilio("/twilio/next", "CallSid=CA01").contains("<Hangup/>"), "nobody is on the way yet");
+    wants_a_person(&line, Provider::Twilio);
+    let next = twilio("/twilio/next", "CallSid=CA01");
+    assert!(next.contains("<Sip>sip:6000@192.0.2.7</Sip>"), "{next}");
+    assert!(twilio("/twilio/next", "CallSid=CA01").contains("<Hangup/>"), "it is told once");
+    let after = twilio("/twilio/after", "CallSid=CA01&DialCallStatus=no-answer&From=%2B15550100");
+    assert!(after.contains("<Connect><Stream"), "nobody was there, so the caller is back: {after}");
+    assert!(twilio("/twilio/after", "CallSid=CA01&DialCallStatus=completed").contains("<Hangup/>"));
+
+    wants_a_person(&line, Provider::Jambonz);
+    let head = "POST /jambonz/next HTTP/1.1\r\nContent-Type: application/json";
+    let next = ask(line.http, head, "{\"call_sid\":\"c-1\"}");
+    assert!(next.contains("\"sipUri\":\"sip:6000@192.0.2.7\""), "{next}");
+    assert!(ask(line.http, head, "{\"call_sid\":\"c-1\"}").contains("hangup"));
+
+    wants_a_person(&line, Provider::AudioSocket);
+    let uuid = "abababab-abab-abab-abab-abababababab";
+    let next = ask(line.http, &format!("GET /asterisk/next?id={uuid} HTTP/1.1"), "");
+    assert!(next.starts_with("HTTP/1.1 200") && next.ends_with("\r\n\r\nsip:6000@192.0.2.7"), "{next}");
+    let next = ask(line.http, &format!("GET /asterisk/next?id={uuid} HTTP/1.1"), "");
+    assert!(next.ends_with("\r\n\r\n"), "{next}");
+    let stranger = TestLine::open(&[("streams_token", "t0ken")]);
+    assert!(
+        ask(stranger.http, &format!("GET /asterisk/next?id={uuid} HTTP/1.1"), "").starts_with("HTTP/1.1 403")
+    );
 }
