@@ -65,7 +65,8 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
             let server = SipServer::bind(sip, Arc::clone(serving.gate()), take).await?;
             tell(args, "SIP (UDP)", server.address());
             if let Some(desk) = &desk {
-                callbacks = desk.call_back(config, &line, server.dialer(), outbound, agents, &serving)?;
+                callbacks =
+                    desk.call_back(config, &line, server.dialer(), outbound, agents.clone(), &serving)?;
             }
             running.push(tokio::spawn(server.run()));
         }
