@@ -41,7 +41,8 @@ pub use plan::{Agent, DeskError, DeskPlan, Queue, Strategy};
 pub use queue::QueueId;
 pub use routing::{Caller, Route, RouteTo, Spoken, Step};
 pub use spec::{
-    AgentSpec, AnnounceSpec, CallbackSpec, CampaignSpec, DeskSpec, HoursSpec, QueueSpec, VoicemailSpec,
+    AgentSpec, AnnounceSpec, CallbackSpec, CampaignSpec, DeskSpec, HandoffSpec, HoursSpec, QueueSpec,
+    VoicemailSpec,
 };
 pub use voicemail::{Voicemail, VoicemailAction, VoicemailEnd, VoicemailEvent};
 pub use wait::Estimate;

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::hours::{Hours, zone_of};
 use super::routing::queue_for;
-use super::spec::{AgentSpec, CallbackSpec, DeskSpec, QueueSpec, VoicemailSpec};
+use super::spec::{AgentSpec, CallbackSpec, DeskSpec, HandoffSpec, QueueSpec, VoicemailSpec};
 use super::{AgentId, AnnounceSpec, Caller, QueueId};
 use crate::call::Dnis;
 
@@ -103,6 +103,8 @@ pub struct DeskPlan {
     pub callback_hours: Option<Hours>,
     /// Taking messages.
     pub voicemail: VoicemailSpec,
+    /// What agents' screens are told.
+    pub handoff: HandoffSpec,
     campaigns: BTreeMap<String, String>,
 }
 
@@ -213,6 +215,7 @@ impl File<'_> {
             callback: spec.callback,
             callback_hours,
             voicemail: spec.voicemail,
+            handoff: spec.handoff,
             campaigns,
         })
     }
@@ -462,6 +465,16 @@ impl File<'_> {
                 format!("voicemail.silence_seconds = {}: expected 2 to 30", voicemail.silence_seconds);
             return Err(self.near("silence_seconds", message));
         }
+        if let Some(url) = &spec.handoff.webhook
+            && !url.starts_with("https://")
+            && !url.starts_with("http://")
+        {
+            return Err(self.near(url, format!("handoff.webhook: '{url}' is no address: expected https://…")));
+        }
+        if !(100..=30_000).contains(&spec.handoff.timeout_ms) {
+            let message = format!("handoff.timeout_ms = {}: expected 100 to 30000", spec.handoff.timeout_ms);
+            return Err(self.near("timeout_ms", message));
+        }
         Ok(())
     }
 }
@@ -511,6 +524,7 @@ mod tests {
         check("[[queue]]\nname = \"x\"\noverflow_to = [\"y\"]", 3, "no other queue");
         check(&format!("[callback]\nattempts = 0\n{LAST}"), 2, "1 to 10");
         check(&format!("[voicemail]\nmax_seconds = 1\n{LAST}"), 2, "10 to 600");
+        check(&format!("[handoff]\nwebhook = \"crm\"\n{LAST}"), 2, "https://");
         check(&format!("[[campaign]]\nname = \"x\"\ndialled = [\"call\"]\n{LAST}"), 3, "telephone number");
         check(&format!("[[queue]]\nname = \"b\"\ncampaigns = [\"x\"]\n{LAST}"), 3, "no [[campaign]]");
     }

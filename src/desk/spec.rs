@@ -40,6 +40,9 @@ pub struct DeskSpec {
     /// Taking messages.
     #[serde(default)]
     pub voicemail: VoicemailSpec,
+    /// What agents' screens are told.
+    #[serde(default)]
+    pub handoff: HandoffSpec,
 }
 
 fn english() -> String {
@@ -256,5 +259,25 @@ pub struct VoicemailSpec {
 impl Default for VoicemailSpec {
     fn default() -> VoicemailSpec {
         VoicemailSpec { max_seconds: 120, min_seconds: 1, silence_seconds: 5, retakes: 3 }
+    }
+}
+
+/// What agents' screens are told.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HandoffSpec {
+    /// Where the package goes when an agent is rung, and when they answer; without it, nowhere.
+    pub webhook: Option<String>,
+    /// Environment variable that holds the key of its signature; without it, requests are unsigned.
+    pub secret_env: Option<String>,
+    /// One attempt's longest time, in milliseconds.
+    pub timeout_ms: u64,
+    /// How often it is tried again, with the same idempotency key.
+    pub retries: u8,
+}
+
+impl Default for HandoffSpec {
+    fn default() -> HandoffSpec {
+        HandoffSpec { webhook: None, secret_env: None, timeout_ms: 3_000, retries: 1 }
     }
 }

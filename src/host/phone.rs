@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::desk::{Arriving, DeskHost, Order, Place};
+use super::desk::{Arriving, DeskHost, Order, Package, PackageEvent, Place};
 use super::serve::{Answerer, Serving};
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
@@ -321,6 +321,8 @@ struct Telephone {
     failed: Option<Fault>,
     /// The caller's place at the desk, from the first order to the end of the call.
     place: Option<Place>,
+    /// Who was rung last.
+    agent: String,
     /// Places that the caller had.
     places: u32,
 }
@@ -389,6 +391,7 @@ impl Telephone {
         match self.call.handed_over()? {
             Ok(()) => {
                 place.tell(DeskEvent::Answered);
+                self.tell_screen(PackageEvent::Answered);
                 self.transfer.take().map(|id| Event::Transferred { id })
             }
             Err(fault) => {
@@ -399,9 +402,30 @@ impl Telephone {
         }
     }
 
+    /// Tells the agent's screen, where there is one, without keeping the call waiting.
+    fn tell_screen(&self, event: PackageEvent) {
+        let has_screen = self.agents.desk.as_ref().is_some_and(|desk| desk.plan().handoff.webhook.is_some());
+        let (true, Some(place), Some(handoff)) = (has_screen, &self.place, &self.handoff) else { return };
+        let package = Package {
+            event,
+            call: self.id.clone(),
+            agent: self.agent.clone(),
+            queue: place.queue().to_owned(),
+            number: self.ani.clone(),
+            briefing: briefing_of(handoff),
+            handoff: handoff.clone(),
+        };
+        let answerer = Arc::clone(&self.answerer);
+        std::thread::spawn(move || answerer.tell_screen(&package));
+    }
+
     fn ring_agent(&mut self, agent: &str, rings: &str, patience: Duration) {
         match (self.agents.uri(rings), self.handoff.clone()) {
-            (Some(uri), Some(handoff)) => self.ring(uri, patience, &handoff),
+            (Some(uri), Some(handoff)) => {
+                self.ring(uri, patience, &handoff);
+                self.agent = agent.to_owned();
+                self.tell_screen(PackageEvent::Ringing);
+            }
             _ => {
                 tracing::warn!(agent, "an agent is rung by a number, and nothing says how: set dial_by");
                 if let Some(place) = &self.place {
@@ -501,6 +525,7 @@ fn telephone(
         handoff: None,
         failed: None,
         place: None,
+        agent: String::new(),
         places: 0,
     };
     (Arrival { id, ani, dnis, keypad_only }, telephone)

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::desk::Package;
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
 use crate::call::{Ani, CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId, WayOut};
@@ -19,6 +20,9 @@ pub trait Answerer: Send + Sync + 'static {
 
     /// The sound of a sentence for an agent's ear, 16 kHz mono; empty where it cannot be spoken.
     fn speak(&self, sentence: &str) -> Vec<i16>;
+
+    /// Tells an agent's screen of a call. Blocks, within bounds; whoever takes it knows nothing of a failure.
+    fn tell_screen(&self, _package: &Package) {}
 }
 
 /// A line with its engines.
@@ -52,6 +56,12 @@ impl Answerer for LineAnswerer {
             .keypad_only(arrival.keypad_only)
             .taking_messages(self.line.desk.voicemail.clone());
         Session::new(conversation, &mut engines, &mut milestones).run(arrival, channel, true)
+    }
+
+    fn tell_screen(&self, package: &Package) {
+        if let Err(error) = super::webhook::tell(&self.line.desk.handoff, &package.key(), package) {
+            tracing::warn!(call = %package.call, agent = package.agent, %error, "the agent's screen was not told");
+        }
     }
 
     fn speak(&self, sentence: &str) -> Vec<i16> {

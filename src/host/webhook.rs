@@ -11,6 +11,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::call::{Pii, Query, Row};
+use crate::desk::HandoffSpec;
 use crate::dialogue::WebhookSpec;
 
 /// Longest answer that is read, in bytes: rows for a prompt are a few hundred.
@@ -56,15 +57,21 @@ struct Answer {
     rows: Vec<BTreeMap<String, Value>>,
 }
 
+/// A POST: where to, how it is signed, and how patiently.
+struct Post<'a> {
+    url: &'a str,
+    secret_env: Option<&'a str>,
+    timeout: Duration,
+    retries: u8,
+    /// Names the request among all.
+    key: &'a str,
+}
+
 /// Asks a webhook. Waits at most its time-out for each attempt.
 ///
 /// # Errors
 /// Where no attempt got rows.
 pub fn ask(spec: &WebhookSpec, query: &Query) -> Result<Vec<Row>, WebhookError> {
-    let secret = match &spec.secret_env {
-        Some(name) => Some(std::env::var(name).map_err(|_| WebhookError::NoSecret(name.clone()))?),
-        None => None,
-    };
     let args = query.args.iter().chain(&query.secret);
     let body = Body {
         look_up: &query.name,
@@ -72,47 +79,70 @@ pub fn ask(spec: &WebhookSpec, query: &Query) -> Result<Vec<Row>, WebhookError> 
         args: args.map(|(k, v)| (k.as_str(), v.expose().as_str())).collect(),
     };
     let body = serde_json::to_string(&body).expect("text keys and text values are JSON");
-    let mut last = attempt(spec, query, &body, secret.as_deref());
-    for _ in 0..spec.retries {
-        match &last {
-            Err(error) if error.may_pass() => {
-                tracing::warn!(%error, webhook = query.name, "tried again");
-                last = attempt(spec, query, &body, secret.as_deref());
-            }
-            Ok(_) | Err(_) => break,
-        }
-    }
-    last
+    let post = Post {
+        url: spec.url.get_ref(),
+        secret_env: spec.secret_env.as_deref(),
+        timeout: Duration::from_millis(spec.timeout_ms),
+        retries: spec.retries,
+        key: &query.key,
+    };
+    rows(&post.send(&body)?)
 }
 
-fn attempt(
-    spec: &WebhookSpec,
-    query: &Query,
-    body: &str,
-    secret: Option<&str>,
-) -> Result<Vec<Row>, WebhookError> {
-    let config = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_millis(spec.timeout_ms)))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .build();
-    let mut request = ureq::Agent::new_with_config(config)
-        .post(spec.url.get_ref().as_str())
-        .header("Content-Type", "application/json")
-        .header("Idempotency-Key", &query.key);
-    if let Some(secret) = secret {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        request = request.header("Attendant-Signature", &signature(secret, now, body));
+/// Tells a webhook of the desk's something, where one is declared. What it answers does not matter.
+///
+/// # Errors
+/// Where no attempt was taken.
+pub fn tell(spec: &HandoffSpec, key: &str, news: &impl Serialize) -> Result<(), WebhookError> {
+    let Some(url) = spec.webhook.as_deref() else { return Ok(()) };
+    let body = serde_json::to_string(news).expect("text keys and no failing serializer");
+    let secret_env = spec.secret_env.as_deref();
+    let timeout = Duration::from_millis(spec.timeout_ms);
+    Post { url, secret_env, timeout, retries: spec.retries, key }.send(&body).map(|_| ())
+}
+
+impl Post<'_> {
+    /// Sends it, and again where that may help; gives what was answered.
+    fn send(&self, body: &str) -> Result<String, WebhookError> {
+        let secret = match self.secret_env {
+            Some(name) => Some(std::env::var(name).map_err(|_| WebhookError::NoSecret(name.to_owned()))?),
+            None => None,
+        };
+        let mut last = self.attempt(body, secret.as_deref());
+        for _ in 0..self.retries {
+            match &last {
+                Err(error) if error.may_pass() => {
+                    tracing::warn!(%error, key = self.key, "tried again");
+                    last = self.attempt(body, secret.as_deref());
+                }
+                Ok(_) | Err(_) => break,
+            }
+        }
+        last
     }
-    let unreachable = |e: ureq::Error| WebhookError::Unreachable(e.to_string());
-    let mut response = request.send(body).map_err(unreachable)?;
-    let status = response.status().as_u16();
-    if !(200..300).contains(&status) {
-        return Err(WebhookError::Status(status));
+
+    fn attempt(&self, body: &str, secret: Option<&str>) -> Result<String, WebhookError> {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(self.timeout))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .build();
+        let mut request = ureq::Agent::new_with_config(config)
+            .post(self.url)
+            .header("Content-Type", "application/json")
+            .header("Idempotency-Key", self.key);
+        if let Some(secret) = secret {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            request = request.header("Attendant-Signature", &signature(secret, now, body));
+        }
+        let unreachable = |e: ureq::Error| WebhookError::Unreachable(e.to_string());
+        let mut response = request.send(body).map_err(unreachable)?;
+        let status = response.status().as_u16();
+        if !(200..300).contains(&status) {
+            return Err(WebhookError::Status(status));
+        }
+        response.body_mut().with_config().limit(LONGEST_ANSWER).read_to_string().map_err(unreachable)
     }
-    let text =
-        response.body_mut().with_config().limit(LONGEST_ANSWER).read_to_string().map_err(unreachable)?;
-    rows(&text)
 }
 
 /// `t=SECONDS,v1=HEX`: HMAC-SHA-256 (RFC 2104) of `SECONDS.BODY`, so that an old request cannot be sent
@@ -227,6 +257,19 @@ mod tests {
         let signed = header(&got[1], "attendant-signature");
         let time: u64 = signed[2..].split_once(',').expect("two parts").0.parse().expect("seconds");
         assert_eq!(signed, signature(&std::env::var("PATH").expect("a path"), time, body));
+    }
+
+    #[test]
+    fn news_are_signed_and_whatever_is_answered_is_enough() {
+        let (spec, serving) =
+            server(vec![Some("HTTP/1.1 204 Fine\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")]);
+        let webhook = Some(spec.url.get_ref().clone());
+        let handoff = HandoffSpec { webhook, secret_env: spec.secret_env.clone(), ..HandoffSpec::default() };
+        tell(&handoff, "call-1-ana-ringing", &serde_json::json!({"event": "ringing"})).expect("told");
+        let got = serving.join().expect("it served");
+        assert_eq!(header(&got[0], "idempotency-key"), "call-1-ana-ringing");
+        assert!(got[0].ends_with("{\"event\":\"ringing\"}"), "{got:?}");
+        assert!(header(&got[0], "attendant-signature").starts_with("t="));
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod agents;
 
 mod callbacks;
 
+mod package;
+
 mod route;
 
 mod simulate;
@@ -31,6 +33,8 @@ enum DeskCommand {
     Route(Box<route::RouteArgs>),
     /// Who is there; sign agents in and out
     Agents(agents::AgentsArgs),
+    /// What a person got, or would have got, with a caller
+    Package(package::PackageArgs),
     /// Messages that callers left
     Voicemail(voicemail::VoicemailArgs),
     /// Promises to call back: list them, take one, say how it went
@@ -43,6 +47,7 @@ pub(crate) fn run(config: &Config, args: &DeskArgs) -> anyhow::Result<ExitCode> 
     match &args.command {
         DeskCommand::Route(args) => route::run(config, args),
         DeskCommand::Agents(args) => agents::run(config, args),
+        DeskCommand::Package(args) => package::run(config, args),
         DeskCommand::Voicemail(args) => voicemail::run(config, args),
         DeskCommand::Callbacks(args) => callbacks::run(config, args),
         DeskCommand::Simulate(args) => simulate::run(config, args),

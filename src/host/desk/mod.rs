@@ -14,6 +14,8 @@ mod leg;
 
 mod notes;
 
+mod package;
+
 mod star;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 pub use notes::{Message as MessageNote, Note};
+pub use package::{Package, PackageEvent};
 
 use crate::call::{Ani, CallId, Fault, Handoff, RequestId, Waiting, WayOut};
 use crate::channel::sip::PhoneCall;
@@ -205,6 +208,11 @@ impl Place {
     /// Whose.
     pub fn call(&self) -> &CallId {
         &self.call
+    }
+
+    /// In which queue, by name.
+    pub fn queue(&self) -> &str {
+        &self.queue
     }
 
     /// The next order; `None` where there is none yet.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use attendant::call::{CallRecord, Disposition};
+use attendant::call::{CallRecord, Disposition, HandoffReason};
 use attendant::desk::{
     AwayReason, Callback, CallbackEnd, CallbackPlan, CallbackState, DeskPlan, Presence, Window,
 };
 use attendant::host::desk::book::Book as DeskBook;
 use attendant::host::desk::callbacks::{Callbacks, Keeping};
-use attendant::host::desk::{DeskHost, Wish};
+use attendant::host::desk::{DeskHost, PackageEvent, Wish};
 use attendant::host::phone;
 use attendant::store::{Store, StoreOptions};
 
@@ -43,6 +43,7 @@ impl Rig {
         plan.announce.every_seconds = 600;
         plan.queues[0].spec.ring_seconds = ring_seconds;
         plan.voicemail.silence_seconds = 30;
+        plan.handoff.webhook = Some("http://127.0.0.1:9/screen".to_owned());
         let plan = Arc::new(plan);
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -166,6 +167,12 @@ fn who_waits_for_the_only_agent_hears_the_place_and_gets_them() {
     assert_eq!(rig.line.held(2)[1].record.disposition, Disposition::Transferred);
     rig.until("both were answered", || rig.outcomes().iter().map(|(_, n)| n).sum::<i64>() == 2);
     assert!(rig.outcomes().iter().all(|(outcome, _)| outcome == "answered"), "{:?}", rig.outcomes());
+    let told = rig.line.book.screen.lock().expect("no test panicked").clone();
+    let told: Vec<_> = told.iter().map(|p| (p.event, p.agent.as_str(), p.handoff.reason)).collect();
+    let asked = HandoffReason::CallerAsked;
+    for event in [PackageEvent::Ringing, PackageEvent::Answered] {
+        assert_eq!(told.iter().filter(|told| **told == (event, "ana", asked)).count(), 2, "{told:?}");
+    }
     second.hang_up();
     rig.is_over();
     rig.until("the agent is free again", || rig.presence("ana") == Some(Presence::Ready));

@@ -45,7 +45,7 @@ use attendant::channel::sip::{Dialer, Remembered, SipServer, SipSettings};
 use attendant::config::Config;
 use attendant::conversation::Conversation;
 use attendant::dialogue::Flow;
-use attendant::host::desk::DeskHost;
+use attendant::host::desk::{DeskHost, Package};
 use attendant::host::phone;
 use attendant::host::serve::{Answerer, Serving};
 use attendant::host::session::{Arrival, Channel, Engines, Observer, Reply, Session, Sound};
@@ -139,6 +139,8 @@ struct Book {
     more: Condvar,
     /// Prompts that were begun, in all calls.
     said: Mutex<Vec<String>>,
+    /// What agents' screens were told.
+    screen: Mutex<Vec<Package>>,
 }
 
 struct Hums {
@@ -159,6 +161,10 @@ impl Answerer for Hums {
         self.book.held.lock().expect("no test panicked").push(held);
         self.book.more.notify_all();
         Some(record)
+    }
+
+    fn tell_screen(&self, package: &Package) {
+        self.book.screen.lock().expect("no test panicked").push(package.clone());
     }
 
     fn speak(&self, _sentence: &str) -> Vec<i16> {

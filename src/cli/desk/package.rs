@@ -1,0 +1,43 @@
+//! `attendant desk package`: what a person got, or would have got, with a caller.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use attendant::call::CallId;
+use attendant::config::Config;
+use attendant::host::phone::briefing_of;
+use clap::Args;
+
+use super::super::calls::kept_store;
+
+/// The handoff package of a call, as JSON: who, why, what is known, what was said.
+#[derive(Debug, Args)]
+pub(crate) struct PackageArgs {
+    /// The call
+    call: CallId,
+}
+
+pub(crate) fn run(config: &Config, args: &PackageArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let store = kept_store(config, &runtime)?;
+    let kept = runtime.block_on(store.record(&args.call))?;
+    let kept = kept.with_context(|| {
+        format!("there is no record of call '{}': `attendant calls` lists them", args.call)
+    })?;
+    let record = &kept.record;
+    let handoff = record
+        .handoff
+        .as_ref()
+        .with_context(|| format!("call '{}' was neither handed to a person nor meant to be", args.call))?;
+    let said: Vec<_> = record
+        .turns
+        .iter()
+        .map(|turn| serde_json::json!({"at": turn.at, "heard": turn.heard, "decision": turn.decision}))
+        .collect();
+    let package = serde_json::json!({
+        "call": record.id, "number": record.ani, "reference": record.reference, "briefing": briefing_of(handoff),
+        "handoff": handoff, "stage": record.stage, "callback": record.callback, "transcript": said,
+    });
+    anstream::println!("{}", serde_json::to_string_pretty(&package)?);
+    Ok(ExitCode::SUCCESS)
+}
