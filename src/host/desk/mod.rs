@@ -131,7 +131,7 @@ impl DeskHost {
         let desk = Runner {
             _alive: alive,
             desk: Desk::new(Arc::clone(&plan)),
-            presences: vec![Presence::SignedOut; plan.agents.len()],
+            presences: vec![Some(Presence::SignedOut); plan.agents.len()],
             plan: Arc::clone(&plan),
             calls: BTreeMap::new(),
             notes,
@@ -280,8 +280,8 @@ struct Runner {
     desk: Desk,
     plan: Arc<DeskPlan>,
     calls: BTreeMap<CallId, Call>,
-    /// As the store knows it.
-    presences: Vec<Presence>,
+    /// As the store knows it; `None` where somebody else has written there.
+    presences: Vec<Option<Presence>>,
     notes: SyncSender<Note>,
     _alive: Arc<()>,
 }
@@ -347,6 +347,8 @@ impl Runner {
     }
 
     fn wants(&mut self, now: Timestamp, agent: AgentId, wish: Wish) {
+        // What was wished for stands in the store; what they do, a call in hand included, shall.
+        self.presences[agent.0] = None;
         let is_out = *self.desk.state(agent) == AgentState::SignedOut;
         let events = match wish {
             Wish::Ready => vec![Event::Ready(agent)],
@@ -453,8 +455,8 @@ impl Runner {
     fn note_agents(&mut self, now: Timestamp) {
         for n in 0..self.presences.len() {
             let state = Presence::from(self.desk.state(AgentId(n)));
-            if self.presences[n] != state {
-                self.presences[n] = state;
+            if self.presences[n] != Some(state) {
+                self.presences[n] = Some(state);
                 self.note(Note::Agent { name: self.name(AgentId(n)), state, at: now });
             }
         }

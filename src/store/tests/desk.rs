@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::*;
-use crate::desk::{Callback as Promise, CallbackEnd, CallbackPlan, CallbackState, DeskPlan, Outcome, Window};
+use crate::desk::{
+    AwayReason, Callback as Promise, CallbackEnd, CallbackPlan, CallbackState, DeskPlan, Outcome, Presence,
+    Window,
+};
 
 on_both! {
     a_place_is_given_once_and_served_in_order,
@@ -22,6 +25,7 @@ on_both! {
     what_is_old_is_forgotten_and_the_figures_stay,
     one_customers_data_is_erased,
     two_can_open_an_empty_database_at_once,
+    what_an_agent_wants_is_not_wiped_out,
 }
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -455,4 +459,36 @@ fn two_can_open_an_empty_database_at_once(rig: &Rig) {
     let (a, b) = rig.runtime.block_on(async { tokio::join!(open(), open()) });
     a.expect("the first opens");
     b.expect("the second opens");
+}
+
+fn what_an_agent_wants_is_not_wiped_out(rig: &Rig) {
+    let store = rig.open();
+    rig.runtime.block_on(async {
+        let (ready, busy, out) = (Presence::Ready, Presence::Busy, Presence::SignedOut);
+        let first = store.write_agent("ana", ready, None, at(0)).await.expect("written").expect("it is new");
+        assert_eq!(
+            store.write_agent("ana", busy, None, at(1)).await.expect("answered"),
+            None,
+            "there is one"
+        );
+        // She says that she goes, in the millisecond in which her telephone is about to ring.
+        let said = store.sign_agent("ana", out, "command line", at(0)).await.expect("written");
+        assert!(said.at > first.at);
+        let late = store.write_agent("ana", busy, Some(first.at), at(2)).await.expect("answered");
+        assert_eq!(late, None, "the line has not seen it yet");
+        assert_eq!(store.agents().await.expect("read"), [said.clone()]);
+        let away = Presence::Away(AwayReason::NoAnswer);
+        let kept = store.write_agent("ana", away, Some(said.at), at(3)).await.expect("written");
+        assert_eq!(store.agents().await.expect("read"), [kept.expect("it was seen")]);
+        let trail = store.audit_trail(9).await.expect("read");
+        let trail: Vec<_> =
+            trail.iter().map(|e| (e.who.as_str(), e.what.as_str(), e.subject.as_str())).collect();
+        assert_eq!(trail, [("command line", "signed_out", "ana")]);
+        let plan =
+            "[[queue]]\nname = \"all\"\n[[agent]]\nname = \"ana\"\nrings = \"200\"\nskills = { orders = 8 }";
+        let plan = DeskPlan::parse("desk.toml", plan).expect("a desk");
+        store.write_skills(&plan, at(4)).await.expect("written");
+        store.write_skills(&plan, at(5)).await.expect("written again");
+        assert_eq!(store.agents().await.expect("read")[0].presence, away, "skills change nobody's presence");
+    });
 }
