@@ -476,7 +476,7 @@ fn what_an_agent_wants_is_not_wiped_out(rig: &Rig) {
         assert!(said.at > first.at);
         let late = store.write_agent("ana", busy, Some(first.at), at(2)).await.expect("answered");
         assert_eq!(late, None, "the line has not seen it yet");
-        assert_eq!(store.agents().await.expect("read"), [said.clone()]);
+        assert_eq!(store.agents().await.expect("read"), std::slice::from_ref(&said));
         let away = Presence::Away(AwayReason::NoAnswer);
         let kept = store.write_agent("ana", away, Some(said.at), at(3)).await.expect("written");
         assert_eq!(store.agents().await.expect("read"), [kept.expect("it was seen")]);
