@@ -75,4 +75,6 @@ def build(work, seed=11, count=3500):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", default="../../target/starter-en")
-    build(parser.parse_args().work)
+    parser.add_argument("--count", type=int, default=3500, help="utterances")
+    a = parser.parse_args()
+    build(a.work, count=a.count)

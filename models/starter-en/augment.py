@@ -116,7 +116,7 @@ class Line(Nothing):
         if r.random() < (0.12 if human else 0.04) * hard and len(a) > 4000:
             a = a[r.randint(0, 800):len(a) - r.randint(0, 800)]
         # A turn is cut by the line's voice detector, sometimes right at the word.
-        tight = r.random() < (0.25 if len(a) < 1.2 * RATE else 0.1) * hard
+        tight = r.random() < ((0.4 if human else 0.25) if len(a) < 1.2 * RATE else 0.1) * hard
         before, after = ((0, 0.04), (0, 0.05)) if tight else ((0.05, 0.35), (0.1, 0.45))
         start, end = int(RATE * r.uniform(*before)), int(RATE * r.uniform(*after))
         a = np.concatenate([np.zeros(start, np.float32), a, np.zeros(end, np.float32)])

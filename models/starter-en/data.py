@@ -17,13 +17,22 @@ import numpy as np
 
 RATE = 16000
 FRAME = 320  # samples an encoder position
+CONTEXT = 500  # positions of the encoder
+# Seconds of an utterance that stay within the context when they are drawn out and padded.
+LONGEST = 6.5
 
+# How much of people's speech is what they said as they said it, their words joined anew, and accents.
+PEOPLE = {"said": 0.2, "joined": 0.5, "accent": 0.3}
 # The share of each kind of text, engine or single word that is kept where it is drawn; the rest is
 # drawn again. Numbers and answers are what callers say most and what a likelier word must not replace;
 # espeak-ng is the easiest to learn; "go" is what "no" is mistaken for.
 KEEP = {"words": 0.35, "shuffled": 0.4, "read": 0.7, "name": 0.7, "address": 0.6, "letters": 0.7, "travel": 0.6,
-        "people_sentence": 0.3, "people_joined": 0.6, "accent_digits": 0.7, "accent_word": 0.5, "espeak": 0.75,
+        "people_sentence": 0.3, "accent_word": 0.7, "espeak": 0.75,
         "go": 0.3, "stop": 0.4, "yup": 0.2, "yep": 0.2}
+
+
+def kind_of_people(category):
+    return "accent" if category.startswith("accent") else "joined" if category == "people_joined" else "said"
 
 
 def kept(category, voice, text):
@@ -36,8 +45,8 @@ def kept(category, voice, text):
 class Store:
     """The utterances of a folder's chunks: (samples, category, voice, text), read on demand."""
 
-    def __init__(self, folder, knows=lambda text: True):
-        self.folder, self.knows, self.seen, self.items = folder, knows, set(), []
+    def __init__(self, folder, knows=lambda text: True, longest=10):
+        self.folder, self.knows, self.longest, self.seen, self.items = folder, knows, longest, set(), []
         self.refresh()
 
     def refresh(self):
@@ -50,7 +59,7 @@ class Store:
             with open(path) as f:
                 for line in f:
                     start, n, category, voice, text = line.rstrip("\n").split("\t")
-                    if self.knows(text):
+                    if self.knows(text) and int(n) <= self.longest * RATE:
                         self.items.append((pcm, int(start), int(n), category, voice, text))
 
     def samples(self, item):
@@ -72,8 +81,8 @@ class Source:
     def __init__(self, work, speech, knows, seed, people_share, seconds):
         import augment
         self.r = random.Random(seed)
-        self.corpus = Store(os.path.join(work, "corpus"), knows)
-        self.people = Store(os.path.join(work, "people"), knows)
+        self.corpus = Store(os.path.join(work, "corpus"), knows, LONGEST)
+        self.people = Store(os.path.join(work, "people"), knows, LONGEST)
         self.line = augment.Line(seed, speech)
         self.people_share, self.seconds = people_share, seconds
         self.refreshed = time.time()
@@ -87,15 +96,20 @@ class Source:
             if self.r.random() < kept(*item[3:]):
                 return item
 
-    def pool(self, longest, nothing, size=768):
+    def pool(self, longest, nothing):
         """A list of batches: each a list of items, None standing for non-speech."""
-        corpus, people = self.short(self.corpus.items, longest), self.short(self.people.items, longest)
+        # Enough that those of a batch are of like length.
+        size = max(768, int(8 * self.seconds))
+        corpus, people = self.short(self.corpus.items, longest), {}
+        for item in self.short(self.people.items, longest):
+            people.setdefault(kind_of_people(item[3]), []).append(item)
         drawn = []
         for _ in range(size):
             if self.r.random() < nothing:
                 drawn.append(None)
             elif people and self.r.random() < self.people_share:
-                drawn.append(self.draw(people))
+                kind = self.r.choices(list(people), [PEOPLE[k] for k in people])[0]
+                drawn.append(self.draw(people[kind]))
             else:
                 drawn.append(self.draw(corpus))
         length = lambda i: i[2] if i else RATE * self.r.uniform(0.5, 3)
@@ -125,11 +139,13 @@ class Source:
             else:
                 audio.append(self.line(self.corpus.samples(item), self.voice, item[4].startswith("people")))
                 said.append(item[5])
-        return pad(audio, extra=self.r.choice([0, 0, 0, self.r.randint(0, RATE)])), said
+        longest = max(map(len, audio))
+        extra = self.r.choice([0, 0, 0, self.r.randint(0, RATE)])
+        return pad(audio, extra=max(0, min(extra, CONTEXT * FRAME - longest))), said
 
 
 def serve(out, stage, work, speech, knows_of, seed, people_share, seconds):
-    """The process's loop: puts (audio, texts, stage) into the queue `out` for ever."""
+    """The process's loop: puts (audio, texts) into the queue `out` for ever."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         parent = os.getppid()
@@ -139,7 +155,9 @@ def serve(out, stage, work, speech, knows_of, seed, people_share, seconds):
             for batch in source.pool(longest, nothing):
                 if longest != stage[0]:
                     break
-                item = (*source.make(batch), longest)
+                audio, said = source.make(batch)
+                # Half precision halves the way between the processes; it keeps eleven bits at every loudness.
+                item = (audio.astype(np.float16), said)
                 while True:
                     try:
                         out.put(item, timeout=5)

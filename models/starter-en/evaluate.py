@@ -59,13 +59,15 @@ def sets(work, which="validation"):
     return out
 
 
-def transcribe(net, tokens, audios, batch=24):
-    mel, device = LogMel().to(next(net.parameters()).device), next(net.parameters()).device
+def transcribe(net, tokens, audios):
+    device = next(net.parameters()).device
+    mel, batch = LogMel().to(device), 24 if device.type == "cpu" else 256
     order = sorted(range(len(audios)), key=lambda i: len(audios[i]))
     out = [None] * len(audios)
     for k in range(0, len(order), batch):
         part = order[k:k + batch]
-        padded = torch.from_numpy(data.pad([audios[i] for i in part], 8000)).to(device)
+        padded = torch.from_numpy(data.pad([audios[i] for i in part], extra=8000)).to(device)
+        padded = padded[:, : len(net.encoder.positional_embedding) * data.FRAME]
         for i, row in zip(part, net.greedy(mel(padded), tokens)):
             out[i] = tokens.decode(row)
     return out

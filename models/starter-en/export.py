@@ -1,33 +1,22 @@
-"""A checkpoint as a GGML file that whisper.cpp loads: q8_0, or f16. And back, to train on from one.
+"""A checkpoint as a GGML file that whisper.cpp loads: q5_0, q8_0 or f16. And back, to train on from one.
 
     python export.py --work DIR --out ../starter-en.bin
 """
 
 import argparse
+import math
 import os
 import struct
 
 import numpy as np
 
 import mel
+import quant
 import tokens as bpe
 from evaluate import load
 
-F32, F16, Q8_0 = 0, 1, 8
-# The header's file type: whisper.cpp reads the quantisation's version from the thousands.
-FTYPE = {F16: 1, Q8_0: 2007}
 # whisper.cpp writes at most half of this, less four; training never uses later positions.
 TEXT_CONTEXT = 160
-
-
-def q8_0(a):
-    """Blocks of 32 along each row: one f16 scale, then 32 signed bytes."""
-    blocks = a.astype(np.float32).reshape(-1, 32)
-    scale = np.abs(blocks).max(1, keepdims=True) / 127
-    values = np.rint(np.divide(blocks, scale, out=np.zeros_like(blocks), where=scale > 0)).astype(np.int8)
-    out = np.empty(len(blocks), np.dtype([("d", "<f2"), ("q", "i1", 32)]))
-    out["d"], out["q"] = scale[:, 0], values
-    return out.tobytes()
 
 
 def full_embedding(weight, tokens):
@@ -40,13 +29,22 @@ def full_embedding(weight, tokens):
     return out
 
 
-def write(net, tokens, path, kind=Q8_0):
+def finest(net):
+    """The finest format in which the file stays within 16 MB."""
+    weights = sum(math.prod(a.shape) for name, a in net.state_dict().items() if quant.stored(name, a.shape, -1) == -1)
+    # The embedding has a row for each of Whisper's tokens; what is not quantised takes some two megabytes.
+    weights += (bpe.N_VOCAB - net.shape["tokens"]) * net.shape["width"]
+    return quant.Q8_0 if quant.size(weights // 32 * 32, quant.Q8_0) < 14.3e6 else quant.Q5_0
+
+
+def write(net, tokens, path, kind=None):
     """Writes beside `path` and renames, so that a reader never sees half a model."""
+    kind = kind or finest(net)
     s = net.shape
     with open(path + ".tmp", "wb") as f:
         f.write(struct.pack("<12i", 0x67676D6C, bpe.N_VOCAB, s["audio_context"], s["width"], s["heads"],
                             s["encoder_layers"], TEXT_CONTEXT, s["width"], s["heads"],
-                            s["decoder_layers"], s["mels"], FTYPE[kind]))
+                            s["decoder_layers"], s["mels"], quant.FTYPE[kind]))
         f.write(struct.pack("<2i", *mel.filters().shape) + mel.filters().tobytes())
         ranked = sorted(bpe.ranks(), key=bpe.ranks().get)
         f.write(struct.pack("<i", len(ranked)))
@@ -60,15 +58,11 @@ def write(net, tokens, path, kind=Q8_0):
                 a = full_embedding(a, tokens)
             elif name == "decoder.positional_embedding":
                 a = a[:TEXT_CONTEXT]
+            form = quant.stored(name, a.shape, kind)
             if name in ("encoder.conv1.bias", "encoder.conv2.bias"):
-                a, stored = a.reshape(-1, 1), F32
-            elif a.ndim == 1 or "positional" in name:
-                stored = F32
-            else:
-                stored = kind if a.ndim == 2 else F16
-            f.write(struct.pack("<3i", a.ndim, len(name), stored))
-            f.write(struct.pack(f"<{a.ndim}i", *reversed(a.shape)) + name.encode())
-            f.write(q8_0(a) if stored == Q8_0 else a.astype("<f2" if stored == F16 else "<f4").tobytes())
+                a = a.reshape(-1, 1)
+            f.write(struct.pack("<3i", a.ndim, len(name), form))
+            f.write(struct.pack(f"<{a.ndim}i", *reversed(a.shape)) + name.encode() + quant.encode(a, form))
     os.replace(path + ".tmp", path)
     return os.path.getsize(path)
 
@@ -93,14 +87,10 @@ def read(path):
             dimensions, length, kind = struct.unpack("<3i", head)
             shape = struct.unpack(f"<{dimensions}i", f.read(4 * dimensions))[::-1]
             name, n = f.read(length).decode(), int(np.prod(shape))
-            if kind == Q8_0:
-                blocks = np.frombuffer(f.read(n // 32 * 34), np.dtype([("d", "<f2"), ("q", "i1", 32)]))
-                a = blocks["q"].astype(np.float32) * blocks["d"].astype(np.float32)[:, None]
-            elif kind in (F32, F16):
-                a = np.frombuffer(f.read(n * (4 if kind == F32 else 2)), "<f4" if kind == F32 else "<f2")
-            else:
-                raise ValueError(f"{path}: {name} is of type {kind}; only f32, f16 and q8_0 are read")
-            tensors[name] = a.astype(np.float32).reshape(shape[:1] if name.endswith("conv1.bias")
+            if kind not in (quant.F32, quant.F16, quant.Q5_0, quant.Q8_0):
+                raise ValueError(f"{path}: {name} is of type {kind}; only f32, f16, q5_0 and q8_0 are read")
+            a = quant.decode(f.read(quant.size(n, kind)), kind)
+            tensors[name] = a.reshape(shape[:1] if name.endswith("conv1.bias")
                                                          or name.endswith("conv2.bias") else shape)
     full = tensors.pop("decoder.token_embedding.weight")
     rows, which, count = np.unique(full, axis=0, return_inverse=True, return_counts=True)
@@ -117,10 +107,10 @@ def main():
     parser.add_argument("--work", default="../../target/starter-en")
     parser.add_argument("--checkpoint")
     parser.add_argument("--out", default="../starter-en.bin")
-    parser.add_argument("--f16", action="store_true")
+    parser.add_argument("--kind", choices=quant.NAMES, help="[default: q8_0 where that fits 16 MB, else q5_0]")
     a = parser.parse_args()
     net, tokens, state = load(a.checkpoint or os.path.join(a.work, "best.pt"))
-    size = write(net, tokens, a.out, F16 if a.f16 else Q8_0)
+    size = write(net, tokens, a.out, quant.NAMES.get(a.kind))
     print(f"{a.out}: {size / 1e6:.1f} MB, step {state['step']}, held-out word error {state['best']:.3f}")
 
 

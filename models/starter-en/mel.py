@@ -32,7 +32,7 @@ class LogMel(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.register_buffer("bank", torch.from_numpy(filters()))
-        self.warped = {}
+        self.warps, self.banks = {}, None
         self.register_buffer("window", torch.hann_window(WINDOW))
 
     @torch.no_grad()
@@ -40,9 +40,10 @@ class LogMel(torch.nn.Module):
         """(batch, samples) to (batch, 80, samples / 160); `warps`, one an utterance, move the formants."""
         bank = self.bank
         if warps is not None:
-            for warp in set(warps) - self.warped.keys():
-                self.warped[warp] = torch.from_numpy(filters(warp=warp)).to(bank.device)
-            bank = torch.stack([self.warped[w] for w in warps])
+            if new := set(warps) - self.warps.keys():
+                self.warps |= {warp: len(self.warps) + k for k, warp in enumerate(sorted(new))}
+                self.banks = torch.stack([torch.from_numpy(filters(warp=w)) for w in self.warps]).to(bank.device)
+            bank = self.banks[[self.warps[w] for w in warps]]
         power = torch.stft(audio, WINDOW, HOP, window=self.window, return_complex=True)[..., :-1].abs() ** 2
         log = (bank @ power).clamp(min=1e-10).log10()
         # Whisper's floor lies under the loudest cell of the whole input; padding ends up on it.

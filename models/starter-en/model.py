@@ -96,10 +96,13 @@ class Decoder(nn.Module):
 
 
 class Ear(nn.Module):
-    """`tokens` counts the rows of the embedding (see tokens.Tokens.rows)."""
+    """`tokens` counts the rows of the embedding (see tokens.Tokens.rows).
+
+    Ten seconds of context are as much as training ever hears (data.CONTEXT); the line cuts what is longer.
+    """
 
     def __init__(self, tokens, width=192, heads=3, encoder_layers=4, decoder_layers=2,
-                 mels=80, audio_context=1500, text_context=448, letters=28):
+                 mels=80, audio_context=500, text_context=448, letters=28):
         super().__init__()
         self.shape = dict(tokens=tokens, width=width, heads=heads, encoder_layers=encoder_layers,
                           decoder_layers=decoder_layers, mels=mels, audio_context=audio_context,

@@ -9,6 +9,7 @@ words are also joined into strings, because the clips hold few spoken numbers.
 import argparse
 import csv
 import hashlib
+import multiprocessing
 import os
 import random
 
@@ -110,8 +111,38 @@ def level(a):
     return (a * (11000 / max(1.0, np.abs(a).max()))).astype("<i2")
 
 
-def build(speech, work, seed=5, joined=9000):
+def join(work, words, name, seed, count):
+    """Strings of single words, as a chunk: of one speaker where there are enough of them, else of several."""
     r = random.Random(seed)
+    writer = synth.ChunkWriter(os.path.join(work, "people"), name)
+    by_text, by_speaker = {}, {}
+    for a, text, speaker in words:
+        by_text.setdefault(text, []).append(a)
+        if text in texts.DIGITS:
+            by_speaker.setdefault(speaker, []).append((a, text))
+    rich = [v for v in by_speaker.values() if len({t for _, t in v}) >= 4]
+    digits = [w for w in by_text if w in texts.DIGITS]
+    for _ in range(count):
+        length = r.choices([1, 2, 3, 4, 5, 6, 7], [9, 2, 3, 4, 3, 5, 1])[0]
+        if rich and r.random() < 0.5:
+            chosen = r.choices(r.choice(rich), k=length)
+        else:
+            pool = digits if r.random() < 0.85 else ["yes", "no", *digits]
+            chosen = [(r.choice(by_text[t]), t) for t in r.choices(pool, k=length)]
+        parts = []
+        pace = r.uniform(0.65, 1.45)
+        for a, _ in chosen:
+            # Words of their own loudness and pace, as nobody speaks twice alike.
+            a = tempo(a, pace * r.uniform(0.9, 1.1)) if r.random() < 0.7 else a
+            parts += [(a * r.uniform(0.5, 1.0)).astype("<i2"), np.zeros(r.choice([0, r.randint(0, 2400)]), "<i2")]
+        a = np.concatenate(parts[:-1])
+        if len(a) < 7.5 * synth.RATE:
+            writer.add(a, "people_joined", "people:joined", " ".join(t for _, t in chosen))
+    writer.close()
+
+
+def build(speech, work, seed=5, joined=9000, parts=1):
+    """The people trained on, those measured on, and `parts` chunks of `joined` strings each."""
     train, held = [], []
     for path, text, speaker in rows(speech):
         (held if held_out(speaker) else train).append((path, text, speaker))
@@ -132,33 +163,6 @@ def build(speech, work, seed=5, joined=9000):
         writer.add(a, "people_" + kind, "people:" + speaker, text)
     writer.close()
 
-    # Strings of single words: of one speaker where there are enough of them, else of several.
-    writer = synth.ChunkWriter(os.path.join(work, "people"), "joined")
-    by_text, by_speaker = {}, {}
-    for a, text, speaker in words:
-        by_text.setdefault(text, []).append(a)
-        if text in texts.DIGITS:
-            by_speaker.setdefault(speaker, []).append((a, text))
-    rich = [v for v in by_speaker.values() if len({t for _, t in v}) >= 4]
-    digits = [w for w in by_text if w in texts.DIGITS]
-    for _ in range(joined):
-        count = r.choices([1, 2, 3, 4, 5, 6, 7], [9, 2, 3, 4, 3, 5, 1])[0]
-        if rich and r.random() < 0.5:
-            chosen = r.choices(r.choice(rich), k=count)
-        else:
-            pool = digits if r.random() < 0.85 else ["yes", "no", *digits]
-            chosen = [(r.choice(by_text[t]), t) for t in r.choices(pool, k=count)]
-        parts = []
-        pace = r.uniform(0.65, 1.45)
-        for a, _ in chosen:
-            # Words of their own loudness and pace, as nobody speaks twice alike.
-            a = tempo(a, pace * r.uniform(0.9, 1.1)) if r.random() < 0.7 else a
-            parts += [(a * r.uniform(0.5, 1.0)).astype("<i2"), np.zeros(r.choice([0, r.randint(0, 2400)]), "<i2")]
-        a = np.concatenate(parts[:-1])
-        if len(a) < 7.5 * synth.RATE:
-            writer.add(a, "people_joined", "people:joined", " ".join(t for _, t in chosen))
-    writer.close()
-
     # A part of the other speakers' clips chooses the best model, the rest measures it.
     random.Random(seed).shuffle(held)
     validation = synth.ChunkWriter(os.path.join(work, "validation"), "people")
@@ -177,16 +181,26 @@ def build(speech, work, seed=5, joined=9000):
         writer.add(level(trim(load(path))), "people_" + kind, "people:" + speaker, text)
     for path, text, speaker in rows(speech, MEASURED):
         test.add(level(trim(load(path))), "people_fsdd", "people:" + speaker, text)
-    validation.close()
     test.close()
+    validation.close()
+
+    makers = [multiprocessing.get_context("fork").Process(
+        target=join, args=(work, words, f"joined-{k}", seed + k, joined)) for k in range(parts)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+        if maker.exitcode:
+            raise SystemExit("joining words failed; its error stands above")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", default="../../target/starter-en")
     parser.add_argument("--speech", default=os.environ.get("ATTENDANT_SPEECH", "../../../shared/speech"))
+    parser.add_argument("--parts", type=int, default=1, help="chunks of 9000 joined strings, each by a process")
     a = parser.parse_args()
     if os.path.isdir(a.speech):
-        build(a.speech, a.work)
+        build(a.speech, a.work, parts=a.parts)
     else:
         print(f"no folder {a.speech}: training on synthetic voices alone")

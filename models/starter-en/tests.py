@@ -17,6 +17,7 @@ import export
 import mel
 import nothing
 import people
+import quant
 import synth
 import texts
 import train
@@ -178,9 +179,25 @@ class Network(unittest.TestCase):
 
     def test_quantised_blocks_come_back(self):
         a = np.random.default_rng(0).standard_normal((4, 64)).astype("f")
-        raw = np.frombuffer(export.q8_0(a), np.dtype([("d", "<f2"), ("q", "i1", 32)]))
-        back = (raw["q"] * raw["d"].astype("f")[:, None]).reshape(4, 64)
-        self.assertLess(np.abs(back - a).max(), np.abs(a).max() / 127)
+        a[1, :32] = 0
+        for kind, steps in ((quant.Q8_0, 127), (quant.Q5_0, 16), (quant.F16, 1024)):
+            raw = quant.encode(a, kind)
+            self.assertEqual(len(raw), quant.size(a.size, kind))
+            back = quant.decode(raw, kind).reshape(a.shape)
+            self.assertLess(np.abs(back - a).max(), np.abs(a).max() / steps)
+            self.assertFalse(back[1, :32].any())
+
+    def test_training_hears_through_what_the_file_holds(self):
+        torch.manual_seed(1)
+        a = torch.randn(6, 64)
+        held = torch.from_numpy(quant.decode(quant.encode(a.numpy(), quant.Q5_0), quant.Q5_0)).view(6, 64)
+        self.assertTrue(torch.allclose(quant.rounded(a), held, atol=1e-6))
+        net = Ear(20, width=64, heads=1, encoder_layers=1)
+        matrix = net.encoder.blocks[0].attn.query.weight
+        own = matrix.detach().clone()
+        with quant.heard_through(net):
+            self.assertTrue(torch.equal(matrix, quant.rounded(own)))
+        self.assertTrue(torch.equal(matrix, own))
 
     def test_export_has_every_row_and_fits(self):
         tokens = Tokens.of_words(["yes", "no"])
@@ -188,8 +205,11 @@ class Network(unittest.TestCase):
         full = export.full_embedding(net.decoder.token_embedding.weight.detach().numpy(), tokens)
         self.assertEqual(full.shape, (N_VOCAB, 192))
         self.assertTrue((full[11] == full[12]).all())
+        large = Ear(tokens.rows, width=256, heads=4, encoder_layers=6)
+        self.assertEqual((export.finest(net), export.finest(large)), (quant.Q8_0, quant.Q5_0))
         with tempfile.TemporaryDirectory() as folder:
-            self.assertLess(export.write(net, tokens, os.path.join(folder, "ear.bin")), 16e6)
+            for ear in (net, large):
+                self.assertLess(export.write(ear, tokens, os.path.join(folder, "ear.bin")), 16e6)
 
     def test_training_goes_on_from_a_file(self):
         torch.manual_seed(0)
@@ -197,7 +217,7 @@ class Network(unittest.TestCase):
         net = Ear(tokens.rows, encoder_layers=1).eval()
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "ear.bin")
-            export.write(net, tokens, path, export.F16)
+            export.write(net, tokens, path, quant.F16)
             again, more = train.continued(path, encode("running"), 28)
         self.assertEqual(set(more.used), set(tokens.used) | set(encode("running")))
         mel_frames, said = torch.randn(1, 80, 100), tokens.encode("yes seven")

@@ -8,11 +8,13 @@ last.pt, the hours already spent counted.
 """
 
 import argparse
+import contextlib
 import copy
 import math
 import multiprocessing
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -22,6 +24,7 @@ import torch.nn.functional as F
 import data
 import evaluate
 import export
+import quant
 import texts
 import tokens as bpe
 from mel import LogMel
@@ -32,6 +35,8 @@ from tokens import EOT, Tokens, encode, ranks
 # CTC runs on letters: it ties the encoder to the sound, whatever the words.
 CHARACTERS = " abcdefghijklmnopqrstuvwxyz'"
 LETTERS = len(CHARACTERS)
+# Batches on the device that wait for their turn, so that those used again come among others.
+WAITING = 48
 # Exit code where it was asked to stop before the time was up (EX_TEMPFAIL of sysexits.h).
 STOPPED = 75
 
@@ -96,45 +101,105 @@ def formants(count, r):
     return [1.0 if r.random() < 0.25 else round(float(r.uniform(0.78, 1.26)) / 0.02) * 0.02 for _ in range(count)]
 
 
-def mask(mel, r):
-    """SpecAugment, light."""
-    for _ in range(2):
-        w = r.integers(0, 10)
-        k = r.integers(0, 80 - w)
-        mel[:, k:k + w] = mel.mean()
-        w = r.integers(0, 14)
-        k = r.integers(0, max(1, mel.shape[2] - w))
-        mel[:, :, k:k + w] = mel.mean()
+def vary(mel, masks, r, longest):
+    """Another pace for the batch, another slope of the band for each utterance, and SpecAugment, light."""
+    n, bands, frames = mel.shape
+    if r.random() < 0.5:
+        wanted = min(int(frames * r.uniform(0.88, 1.14)) // 2 * 2, longest)
+        mel = F.interpolate(mel, size=wanted, mode="linear")
+        frames = wanted
+    some = lambda *size: torch.rand(*size, device=mel.device)
+    band = torch.linspace(-1, 1, bands, device=mel.device)
+    low = mel.amin((1, 2), keepdim=True)
+    # Up to 10 dB from the lowest band to the highest; a unit of the spectrogram is 40 dB.
+    mel = torch.maximum(mel + (some(n, 1, 1) - 0.5) * 0.25 * band[None, :, None], low)
+    for _ in range(2 if masks else 0):
+        for axis, size, widest in ((1, bands, 10), (2, frames, 14)):
+            width = some(n, 1) * widest
+            start = some(n, 1) * (size - width)
+            place = torch.arange(size, device=mel.device)[None]
+            hidden = (place >= start) & (place < start + width)
+            mel = torch.where(hidden.unsqueeze(3 - axis), mel.mean((1, 2), keepdim=True), mel)
     return mel
 
 
-def targets(said, tokens, r):
-    """Decoder inputs and targets, padded; what is nothing ends at once, mostly through no-speech."""
-    rows = [tokens.encode(s) for s in said]
-    n = max(map(len, rows)) + 2
-    given = torch.full((len(rows), n), tokens.eot)
-    wanted = torch.full((len(rows), n), -100)
-    for i, row in enumerate(rows):
-        end = tokens.no_speech if not row and r.random() < 0.7 else tokens.eot
-        given[i, : len(row) + 2] = torch.tensor([tokens.sot, tokens.no_timestamps] + row)
-        wanted[i, 1: len(row) + 2] = torch.tensor(row + [end])
-    return given, wanted
+class Batch:
+    """Utterances on the device with what the decoder and the CTC head should make of them.
+
+    What is nothing ends at once, mostly through no-speech.
+    """
+
+    def __init__(self, audio, said, tokens, r, device):
+        rows = [tokens.encode(s) for s in said]
+        ends = [tokens.no_speech if not row and r.random() < 0.7 else tokens.eot for row in rows]
+        n = max(map(len, rows)) + 2
+        start = [tokens.sot, tokens.no_timestamps]
+        self.audio = torch.from_numpy(audio).to(device)
+        self.given = torch.tensor([start + row + [tokens.eot] * (n - 2 - len(row)) for row in rows]).to(device)
+        self.wanted = torch.tensor([[-100] + row + [end] + [-100] * (n - 2 - len(row))
+                                    for row, end in zip(rows, ends)]).to(device)
+        self.letters = torch.tensor([CHARACTERS.index(c) for s in said for c in s]).to(device)
+        self.lengths = torch.tensor([len(s) for s in said])
+        self.uses = 0
+
+    def __len__(self):
+        return len(self.audio)
 
 
-def losses(net, mel, said, tokens, bias, r, device, apart=False):
+def losses(net, mel, batch, bias, apart=False):
     """Of the decoder and of the CTC head; `apart`, the head learns without moving the encoder."""
-    memory = net.encoder(mel)
-    given, wanted = targets(said, tokens, r)
-    logits = net.decoder.logits(net.decoder(given.to(device), memory)) + bias
-    attention = F.cross_entropy(logits.flatten(0, 1), wanted.to(device).flatten(), ignore_index=-100,
+    with torch.autocast(mel.device.type, torch.bfloat16, enabled=mel.device.type == "cuda"):
+        memory = net.encoder(mel)
+        logits = net.decoder.logits(net.decoder(batch.given, memory))
+        letters = net.ctc(memory.detach() if apart else memory)
+    attention = F.cross_entropy((logits.float() + bias).flatten(0, 1), batch.wanted.flatten(), ignore_index=-100,
                                 label_smoothing=0.02)
-    letters = [[CHARACTERS.index(c) for c in s] for s in said]
-    log = F.log_softmax(net.ctc(memory.detach() if apart else memory).float(), -1).transpose(0, 1)
+    log = F.log_softmax(letters.float(), -1).transpose(0, 1)
     # By the letter over the whole batch: an utterance without any would otherwise outweigh the rest.
-    ctc = F.ctc_loss(log, torch.tensor([c for row in letters for c in row]),
-                     torch.full((len(said),), memory.shape[1]), torch.tensor([len(row) for row in letters]),
-                     blank=LETTERS, zero_infinity=True, reduction="sum") / max(1, sum(map(len, said)))
+    ctc = F.ctc_loss(log, batch.letters, torch.full((len(batch),), memory.shape[1]), batch.lengths, blank=LETTERS,
+                     zero_infinity=True, reduction="sum") / max(1, len(batch.letters))
     return attention, ctc
+
+
+class Supply:
+    """Batches as the loaders make them, each used `echo` times among others (data echoing: Choi and others, 2019).
+
+    A thread brings them to the device while the network works.
+    """
+
+    def __init__(self, queue, tokens, echo, seed, device):
+        self.queue, self.tokens, self.echo, self.device = queue, tokens, echo, device
+        self.r = np.random.default_rng(seed)
+        self.ready, self.failed = [], False
+        self.changed = threading.Condition()
+        threading.Thread(target=self._fill, daemon=True).start()
+
+    def _fill(self):
+        try:
+            while (got := self.queue.get()) is not None:
+                batch = Batch(*got, self.tokens, self.r, self.device)
+                with self.changed:
+                    self.changed.wait_for(lambda: len(self.ready) < WAITING)
+                    self.ready.append(batch)
+                    self.changed.notify_all()
+        finally:
+            with self.changed:
+                self.failed = True
+                self.changed.notify_all()
+
+    def take(self):
+        """One of the batches that are there; waits where there is none."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.ready or self.failed)
+            if self.failed:
+                raise SystemExit("the process that augments has failed; its error stands above")
+            k = int(self.r.integers(len(self.ready)))
+            batch = self.ready[k]
+            batch.uses += 1
+            if batch.uses >= self.echo:
+                del self.ready[k]
+                self.changed.notify_all()
+        return batch
 
 
 def save(path, **state):
@@ -161,6 +226,9 @@ def main():
     parser.add_argument("--mask-after", type=float, default=1e6,
                         help="utterances before SpecAugment; before it fits, masking only slows it down")
     parser.add_argument("--loaders", type=int, default=1, help="processes that augment")
+    parser.add_argument("--echo", type=int, default=1, help="uses of what they make, each in other colours")
+    parser.add_argument("--round-after", type=float, default=1,
+                        help="share of the time after which the network hears through the weights rounded to q5_0")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=5, help="between evaluations")
     parser.add_argument("--steps", type=int, help="stop after so many, for trials")
@@ -169,6 +237,7 @@ def main():
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_float32_matmul_precision("high")
     os.makedirs(a.work, exist_ok=True)
     last = os.path.join(a.work, "last.pt")
     log_file = open(os.path.join(a.work, "log.txt"), "a")
@@ -212,13 +281,14 @@ def main():
     for k in range(a.loaders):
         context.Process(target=data.serve, daemon=True, args=(
             batches, stage, a.work, speech, tokens, a.seed + 7919 * (k + 1) + step, a.people, a.seconds)).start()
+    supply = Supply(batches, tokens, a.echo, a.seed + step, device)
     held = evaluate.sets(a.work)
     mel, r = LogMel().to(device), np.random.default_rng(a.seed + step)
     bias = torch.zeros(tokens.rows, device=device)
     bias[tokens.unused] = tokens.unused_bias
     began, earlier = time.time(), spent
     checked, since, waiting = time.time(), (time.time(), utterances), 0.0
-    sums = [0.0, 0.0, 0]
+    sums = torch.zeros(3, device=device)
 
     def keep(path):
         save(path, net=net.state_dict(), ema=average.state_dict(), optimisers=[o.state_dict() for o in opts],
@@ -238,24 +308,21 @@ def main():
             log(f"stopped at step {step}; started again, it goes on from here")
             raise SystemExit(STOPPED)
         t = time.time()
-        got = batches.get()
-        while got is not None and got[2] > stage[0]:
-            got = batches.get()
+        batch = supply.take()
         waiting += time.time() - t
-        if got is None:
-            raise SystemExit("the process that augments has failed; its error stands above")
-        audio, said, _ = got
-        x = mel(torch.from_numpy(audio).to(device), formants(len(audio), r))
-        if utterances > a.mask_after:
-            x = mask(x, r)
-        attention, ctc = losses(net, x, said, tokens, bias, r, device, apart=bool(a.init) and step < 200)
-        weight = 0.5 if step < 4 * a.warm else 0.3
+        through = quant.heard_through(net) if share >= a.round_after else contextlib.nullcontext()
+        with through:
+            x = mel(batch.audio.float(), formants(len(batch), r))
+            if a.echo > 1 or utterances > a.mask_after:
+                x = vary(x, utterances > a.mask_after, r, 2 * shape["audio_context"])
+            attention, ctc = losses(net, x, batch, bias, apart=bool(a.init) and step < 200)
+            weight = 0.5 if step < 4 * a.warm else 0.3
+            net.zero_grad(set_to_none=True)
+            ((1 - weight) * attention + weight * ctc).backward()
         lr = rate(step, share, a.rate)
         for o in opts:
             for group in o.param_groups:
                 group["lr"] = lr
-        net.zero_grad(set_to_none=True)
-        ((1 - weight) * attention + weight * ctc).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         for o in opts:
             o.step()
@@ -263,15 +330,17 @@ def main():
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 1 - decay)
         step += 1
-        utterances += len(said)
-        sums = [sums[0] + attention.item(), sums[1] + ctc.item(), sums[2] + 1]
-        if step % 25 == 0:
+        utterances += len(batch)
+        sums += torch.stack([attention.detach(), ctc.detach(), torch.ones_like(ctc)])
+        if step % 25 == 0 and (device.type == "cpu" or step % 200 == 0):
+            sums = (sums / sums[2]).tolist()
             pace = (utterances - since[1]) / (time.time() - since[0])
-            log(f"{step} seen {utterances} att {sums[0] / sums[2]:.3f} ctc {sums[1] / sums[2]:.3f} lr {lr:.1e} "
+            log(f"{step} seen {utterances} att {sums[0]:.3f} ctc {sums[1]:.3f} lr {lr:.1e} "
                 f"{pace:.1f}/s waited {waiting:.1f} s, {spent / 60:.1f} min")
-            since, waiting, sums = (time.time(), utterances), 0.0, [0.0, 0.0, 0]
+            since, waiting, sums = (time.time(), utterances), 0.0, torch.zeros(3, device=device)
         if time.time() - checked > a.minutes * 60:
-            report, examples = evaluate.measure(average, tokens, held)
+            with quant.heard_through(average):
+                report, examples = evaluate.measure(average, tokens, held)
             score = evaluate.score(report)
             log(f"== step {step}: word error {score:.3f}\n" + evaluate.show(report))
             for name, text, heard in examples:
@@ -281,7 +350,8 @@ def main():
             if better:
                 keep(os.path.join(a.work, "best.pt"))
             checked = time.time()
-    report, _ = evaluate.measure(average, tokens, held)
+    with quant.heard_through(average):
+        report, _ = evaluate.measure(average, tokens, held)
     score = evaluate.score(report)
     log(f"== end, step {step}: word error {score:.3f}\n" + evaluate.show(report))
     better, best = score < best, min(best, score)
