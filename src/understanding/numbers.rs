@@ -68,6 +68,10 @@ pub fn digits(text: &str) -> Vec<DigitRun> {
     let mut previous: Option<Run> = None;
     for run in runs {
         let read = read_run(&atoms, &all, &run);
+        // The run before took it in: nothing else was said, and what lies between sounds like digits.
+        if found.last().is_some_and(|before| read.span.start < before.span.end) {
+            continue;
+        }
         match (previous, found.last_mut()) {
             (Some(before), Some(taken_back)) if is_correction(&atoms, &all, &before, &run) => {
                 *taken_back = corrected(taken_back, read);
