@@ -9,7 +9,7 @@
 //! With the feature `host`, `-- --heard CALLS …` has the real line answer, with its ear, classifier, voice and store:
 //! callers ask for an order, say its number, and ring again once their call is over.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 #[path = "../../tests/it/phone/caller.rs"]
 #[expect(dead_code, reason = "the tests' caller can do more than a bench asks of it")]
@@ -409,6 +409,7 @@ fn measure_heard(calls: usize, lateness: Arc<Lateness>) -> Option<Figures> {
 }
 
 #[cfg(not(feature = "host"))]
+#[expect(clippy::print_stderr, reason = "a bench says what it leaves out")]
 fn measure_heard(_calls: usize, _lateness: Arc<Lateness>) -> Option<Figures> {
     eprintln!("--heard needs the feature host");
     None

@@ -10,6 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 #[path = "../postgres.rs"]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod postgres;
 
 /// How long anything may take, on a machine that does other things besides.
@@ -123,7 +124,7 @@ impl Centre {
         let log = self.folder.path().join(format!("node-{n}.log"));
         let file = File::options().create(true).append(true).open(&log).expect("a log");
         let first = 52_000 + n * 400 + usize::from(self.ports[n]) % 10 * 800;
-        let mut child = self
+        let child = self
             .attendant(&["serve"])
             .env("ATTENDANT_STATE", self.folder.path().join(format!("node-{n}")))
             .env("ATTENDANT_SIP_LISTEN", format!("127.0.0.1:{}", self.ports[n]))
@@ -134,11 +135,12 @@ impl Centre {
             .stderr(file)
             .spawn()
             .expect("it starts");
+        let mut running = Running(child);
         let mut told = String::new();
-        let output = child.stdout.take().expect("it is piped");
+        let output = running.0.stdout.take().expect("it is piped");
         BufReader::new(output).read_line(&mut told).expect("it can be read");
         if told.contains("Listening") {
-            return Some(Node { running: Running(child), log });
+            return Some(Node { running, log });
         }
         let mut why = String::new();
         File::open(&log).expect("a log").read_to_string(&mut why).expect("UTF-8");
