@@ -77,7 +77,7 @@ fn main() {
     bench.accuracy("snips", ("train", "test"), (f64::NAN, f64::NAN), "-");
     bench.clinc();
     bench.out_of_scope_in_domain();
-    for set in ["asr_noise_trec6", "asr_noise_atis"] {
+    for set in ["asr_noise_trec6", "asr_noise_trec50", "asr_noise_atis"] {
         bench.robust(set);
     }
     bench.print();
