@@ -6,6 +6,7 @@
 //! for a thousand.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use sqlx::AnyConnection;
@@ -30,67 +31,48 @@ const HOURS_OF_DAY: i64 = 24;
 /// Upper bounds of waits that are counted apart, in seconds; 0 stands for longer.
 const WITHIN: [i64; 9] = [5, 10, 20, 30, 60, 120, 300, 600, 1_800];
 
+/// What is counted of calls, in the order of [`Added::sums`].
+const OF_CALLS: &[&str] =
+    &["calls", "duration_ms", "handoffs", "callbacks", "repeated", "ratings", "rating_sum"];
+
+/// What is counted of places in queues.
+const OF_ENTRIES: &[&str] = &["entries", "waited_ms", "handled", "handle_ms"];
+
 /// Adds to the figures of calls, and to what is added up from them, each named by where it is kept.
-const COUNT_CALL: [&str; 3] = [
-    "INSERT INTO call_figures (hour, dnis, intent, stage, disposition, calls, duration_ms, handoffs, callbacks,
-                               repeated, ratings, rating_sum)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-     ON CONFLICT (hour, dnis, intent, stage, disposition) DO UPDATE SET
-         calls = call_figures.calls + excluded.calls,
-         duration_ms = call_figures.duration_ms + excluded.duration_ms,
-         handoffs = call_figures.handoffs + excluded.handoffs,
-         callbacks = call_figures.callbacks + excluded.callbacks,
-         repeated = call_figures.repeated + excluded.repeated,
-         ratings = call_figures.ratings + excluded.ratings,
-         rating_sum = call_figures.rating_sum + excluded.rating_sum",
-    "INSERT INTO day_call_figures (day, dnis, intent, stage, disposition, calls, duration_ms, handoffs, callbacks,
-                                   repeated, ratings, rating_sum)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-     ON CONFLICT (day, dnis, intent, stage, disposition) DO UPDATE SET
-         calls = day_call_figures.calls + excluded.calls,
-         duration_ms = day_call_figures.duration_ms + excluded.duration_ms,
-         handoffs = day_call_figures.handoffs + excluded.handoffs,
-         callbacks = day_call_figures.callbacks + excluded.callbacks,
-         repeated = day_call_figures.repeated + excluded.repeated,
-         ratings = day_call_figures.ratings + excluded.ratings,
-         rating_sum = day_call_figures.rating_sum + excluded.rating_sum",
-    "INSERT INTO hour_figures (hour, disposition, calls, duration_ms, handoffs, callbacks, repeated, ratings,
-                               rating_sum)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-     ON CONFLICT (hour, disposition) DO UPDATE SET
-         calls = hour_figures.calls + excluded.calls,
-         duration_ms = hour_figures.duration_ms + excluded.duration_ms,
-         handoffs = hour_figures.handoffs + excluded.handoffs,
-         callbacks = hour_figures.callbacks + excluded.callbacks,
-         repeated = hour_figures.repeated + excluded.repeated,
-         ratings = hour_figures.ratings + excluded.ratings,
-         rating_sum = hour_figures.rating_sum + excluded.rating_sum",
-];
+static COUNT_CALL: LazyLock<[String; 3]> = LazyLock::new(|| {
+    [
+        adds_to("call_figures", &["hour", "dnis", "intent", "stage", "disposition"], OF_CALLS),
+        adds_to("day_call_figures", &["day", "dnis", "intent", "stage", "disposition"], OF_CALLS),
+        adds_to("hour_figures", &["hour", "disposition"], OF_CALLS),
+    ]
+});
 
-const COUNT_TURNS: &str = "
-    INSERT INTO turn_figures (hour, dnis, intent, stage, decision, turns) VALUES ($1, $2, $3, $4, $5, $6)
-    ON CONFLICT (hour, dnis, intent, stage, decision) DO UPDATE SET turns = turn_figures.turns + excluded.turns";
+static COUNT_TURNS: LazyLock<String> =
+    LazyLock::new(|| adds_to("turn_figures", &["hour", "dnis", "intent", "stage", "decision"], &["turns"]));
 
-const COUNT_TURNS_OF_DAY: &str = "
-    INSERT INTO day_turn_figures (day, intent, stage, decision, turns) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (day, intent, stage, decision) DO UPDATE SET turns = day_turn_figures.turns + excluded.turns";
+static COUNT_TURNS_OF_DAY: LazyLock<String> =
+    LazyLock::new(|| adds_to("day_turn_figures", &["day", "intent", "stage", "decision"], &["turns"]));
 
-const COUNT_ENTRY: [&str; 2] = [
-    "INSERT INTO queue_figures (hour, queue, outcome, within, entries, waited_ms, handled, handle_ms)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-     ON CONFLICT (hour, queue, outcome, within) DO UPDATE SET
-         entries = queue_figures.entries + excluded.entries,
-         waited_ms = queue_figures.waited_ms + excluded.waited_ms,
-         handled = queue_figures.handled + excluded.handled,
-         handle_ms = queue_figures.handle_ms + excluded.handle_ms",
-    "INSERT INTO day_queue_figures (day, queue, outcome, within, entries, waited_ms, handled, handle_ms)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-     ON CONFLICT (day, queue, outcome, within) DO UPDATE SET
-         entries = day_queue_figures.entries + excluded.entries,
-         waited_ms = day_queue_figures.waited_ms + excluded.waited_ms,
-         handled = day_queue_figures.handled + excluded.handled,
-         handle_ms = day_queue_figures.handle_ms + excluded.handle_ms",
-];
+static COUNT_ENTRY: LazyLock<[String; 2]> = LazyLock::new(|| {
+    [
+        adds_to("queue_figures", &["hour", "queue", "outcome", "within"], OF_ENTRIES),
+        adds_to("day_queue_figures", &["day", "queue", "outcome", "within"], OF_ENTRIES),
+    ]
+});
+
+/// SQL that adds to the sums of one row of a table, or makes the row: the values of `keys`, then those of `sums`.
+fn adds_to(table: &str, keys: &[&str], sums: &[&str]) -> String {
+    let columns = [keys, sums].concat();
+    let values: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
+    let added: Vec<String> = sums.iter().map(|c| format!("{c} = {table}.{c} + excluded.{c}")).collect();
+    format!(
+        "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {}",
+        columns.join(", "),
+        values.join(", "),
+        keys.join(", "),
+        added.join(", ")
+    )
+}
 
 /// The call before of the same number, where it was about the same.
 const BEFORE: &str = "
@@ -142,11 +124,12 @@ pub(super) async fn count_call(connection: &mut AnyConnection, kept: &KeptCall) 
         *turns.entry((turn.stage.to_string(), turn.decision.as_str())).or_default() += 1;
     }
     for ((stage, decision), count) in &turns {
-        let query = sqlx::query(COUNT_TURNS).bind(hour).bind(dnis).bind(intent).bind(stage).bind(*decision);
+        let query =
+            sqlx::query(COUNT_TURNS.as_str()).bind(hour).bind(dnis).bind(intent).bind(stage).bind(*decision);
         query.bind(*count).execute(&mut *connection).await?;
     }
     for ((stage, decision), count) in &turns {
-        let query = sqlx::query(COUNT_TURNS_OF_DAY)
+        let query = sqlx::query(COUNT_TURNS_OF_DAY.as_str())
             .bind(hour / HOURS_OF_DAY)
             .bind(intent)
             .bind(stage)
@@ -160,9 +143,10 @@ pub(super) async fn count_call(connection: &mut AnyConnection, kept: &KeptCall) 
 /// order, and none waits for another that waits for it.
 async fn add_calls(connection: &mut AnyConnection, mut added: Vec<Added>) -> Result<(), sqlx::Error> {
     added.sort_by(|a, b| a.kind().cmp(&b.kind()));
-    for (sql, unit) in [(COUNT_CALL[0], 1), (COUNT_CALL[1], HOURS_OF_DAY)] {
+    let [by_hour, by_day, whole] = &*COUNT_CALL;
+    for (sql, unit) in [(by_hour, 1), (by_day, HOURS_OF_DAY)] {
         for one in &added {
-            let mut query = sqlx::query(sql).bind(one.hour / unit).bind(&one.dnis).bind(&one.intent);
+            let mut query = sqlx::query(sql.as_str()).bind(one.hour / unit).bind(&one.dnis).bind(&one.intent);
             query = query.bind(&one.stage).bind(&one.disposition);
             for sum in one.sums {
                 query = query.bind(sum);
@@ -172,7 +156,7 @@ async fn add_calls(connection: &mut AnyConnection, mut added: Vec<Added>) -> Res
     }
     added.sort_by(|a, b| (a.hour, &a.disposition).cmp(&(b.hour, &b.disposition)));
     for one in &added {
-        let mut query = sqlx::query(COUNT_CALL[2]).bind(one.hour).bind(&one.disposition);
+        let mut query = sqlx::query(whole.as_str()).bind(one.hour).bind(&one.disposition);
         for sum in one.sums {
             query = query.bind(sum);
         }
@@ -246,8 +230,8 @@ async fn count(
     figures: [i64; 5],
 ) -> Result<(), sqlx::Error> {
     let hour = at_ms / HOUR_MS;
-    for (sql, unit) in COUNT_ENTRY.into_iter().zip([hour, hour / HOURS_OF_DAY]) {
-        let mut query = sqlx::query(sql).bind(unit).bind(queue).bind(outcome);
+    for (sql, unit) in COUNT_ENTRY.iter().zip([hour, hour / HOURS_OF_DAY]) {
+        let mut query = sqlx::query(sql.as_str()).bind(unit).bind(queue).bind(outcome);
         for figure in figures {
             query = query.bind(figure);
         }
