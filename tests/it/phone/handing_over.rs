@@ -214,6 +214,11 @@ fn keys_go_through_the_bridge_as_telephone_events() {
     assert_eq!(keys, "42#");
     let ends = came.iter().filter(|(pt, _, payload)| *pt == 101 && payload[1] & 0x80 != 0).count();
     assert_eq!(ends, 9, "each press says three times that it is over");
+    the_agent_ends_it(&line, &caller, &mut agent);
+}
+
+/// The agent hangs up, the line does so with the caller, and nothing is left.
+fn the_agent_ends_it(line: &TestLine, caller: &Caller, agent: &mut Caller) {
     agent.hang_up();
     let bye = caller.asked_for("BYE");
     caller.respond(&bye, "200 OK", "", "");
@@ -238,11 +243,7 @@ fn keys_for_an_agent_who_knows_no_events_are_tones() {
         .map(Dtmf::as_char)
         .collect();
     assert_eq!(keys, "42");
-    agent.hang_up();
-    let bye = caller.asked_for("BYE");
-    caller.respond(&bye, "200 OK", "", "");
-    line.held(1);
-    line.empty();
+    the_agent_ends_it(&line, &caller, &mut agent);
 }
 
 #[test]
