@@ -102,14 +102,7 @@ async fn places_and_promises(name: &str, store: &Store) {
     let (began, mut n) = (Instant::now(), 0);
     while began.elapsed() < TIME {
         let call: CallId = format!("place-{n}").parse().expect("an id");
-        let entry = QueueEntry {
-            call: call.clone(),
-            queue: "orders".to_owned(),
-            node: "bench".to_owned(),
-            ani: None,
-            since: now,
-            priority: 0,
-        };
+        let entry = QueueEntry::new(call.clone(), "orders", "bench", now);
         store.enqueue(&entry, 60).await.expect("it is written");
         let claimed = store.claim_entry("orders", "bench", now, TIME).await.expect("it answers");
         assert_eq!(claimed.map(|entry| entry.call), Some(call.clone()));

@@ -123,12 +123,19 @@ impl AtDesk {
         if line.desk.agents.is_empty() {
             return Ok(None);
         }
-        let node = match config.get("node") {
+        let name = match config.get("node") {
             "" => std::fs::read_to_string("/proc/sys/kernel/hostname")
                 .map_or_else(|_| "here".to_owned(), |name| name.trim().to_owned()),
             name => name.to_owned(),
         };
-        let (host, notes) = DeskHost::open(Arc::clone(&line.desk));
+        // Where others share the store, each life of a node is one of its own: two of the same name do not mistake each
+        // other's callers for their own.
+        let (node, (host, notes)) = if line.store.is_shared() {
+            let node = format!("{name}-{}", attendant::host::unique());
+            (node, DeskHost::open_shared(Arc::clone(&line.desk)))
+        } else {
+            (name, DeskHost::open(Arc::clone(&line.desk)))
+        };
         let book = Book {
             store: Arc::clone(&line.store),
             runtime: line.runtime.handle().clone(),

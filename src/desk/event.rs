@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::wait::Estimate;
-use super::{AgentId, AwayReason, Caller, QueueId, Route};
+use super::{AgentId, AwayReason, Caller, Denial, QueueId, Route};
 use crate::call::CallId;
 pub use crate::call::WayOut;
 
@@ -26,6 +26,10 @@ pub enum Event {
     Answered(CallId),
     /// The agent's telephone was busy, refused, or could not be reached.
     Refused(CallId),
+    /// The agent that was to be rung was not this desk's to ring: nobody's telephone has rung.
+    Denied(CallId, Denial),
+    /// The caller's place was kept: they came this early.
+    Came(CallId, Timestamp),
     /// The conversation with the agent is over.
     Ended(CallId),
     /// The agent is there.
@@ -116,6 +120,8 @@ pub enum Action {
         agent: AgentId,
         /// The queue that it came from.
         queue: QueueId,
+        /// The telephone rang for so long.
+        ring: Duration,
         /// Talking.
         talk: Duration,
         /// Writing up.

@@ -10,6 +10,7 @@ use super::agents::{Afterwards, Seat, Writing};
 use super::plan::{Agent, DeskPlan};
 use super::queue::{Line, Ringing, Waiting, between, later, seconds};
 use super::routing::{Need, choose, last_agent, queue_for};
+use super::shared::elsewhere;
 use super::wait::HandleTimes;
 use super::{
     Action, AgentId, AgentState, AwayReason, Caller, Event, Left, Outcome, QueueId, Route, RouteTo, Step,
@@ -23,16 +24,16 @@ use crate::call::CallId;
 /// fit, as a hang-up of a call that has left, changes nothing.
 #[derive(Debug)]
 pub struct Desk {
-    plan: Arc<DeskPlan>,
-    seats: Vec<Seat>,
-    line: Line,
-    talks: BTreeMap<CallId, Talk>,
-    times: Vec<HandleTimes>,
+    pub(super) plan: Arc<DeskPlan>,
+    pub(super) seats: Vec<Seat>,
+    pub(super) line: Line,
+    pub(super) talks: BTreeMap<CallId, Talk>,
+    pub(super) times: Vec<HandleTimes>,
     actions: VecDeque<Action>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Talk {
+pub(super) struct Talk {
     agent: AgentId,
     queue: QueueId,
     ring: Duration,
@@ -86,8 +87,7 @@ impl Desk {
     /// An agent talks to somebody of whom the desk knows nothing: a call of their own.
     pub fn occupy(&mut self, now: Timestamp, agent: AgentId) {
         if let Some(seat) = self.seats.get_mut(agent.0).filter(|seat| seat.idle_since().is_some()) {
-            let call = "elsewhere".parse().expect("an id");
-            seat.state = AgentState::Talking { call, since: now };
+            seat.state = AgentState::Talking { call: elsewhere(), since: now };
         }
     }
 
@@ -110,6 +110,8 @@ impl Desk {
             Event::PickedUp(call) => self.picked_up(&call),
             Event::Answered(call) => self.answered(now, &call),
             Event::Refused(call) => self.rang_in_vain(&call, AwayReason::Unreachable),
+            Event::Denied(call, why) => self.denied(now, &call, why),
+            Event::Came(call, since) => self.came(&call, since),
             Event::Ended(call) => self.end(now, &call),
             Event::SignedIn(agent) | Event::Ready(agent) => self.ready(now, agent),
             Event::SignedOut(agent) => self.go(now, agent, Afterwards::SignOut),
@@ -233,6 +235,8 @@ impl Desk {
             next_announcement: (!caller.call_back).then(|| later(now, first)),
             overflowed: false,
             escalated: false,
+            is_elsewhere: false,
+            not_before: None,
             caller,
         }
     }
@@ -252,13 +256,16 @@ impl Desk {
     }
 
     /// Rings whoever is free for those who wait, first served first.
-    fn serve(&mut self, now: Timestamp) {
+    pub(super) fn serve(&mut self, now: Timestamp) {
         if self.line.is_empty() {
             return;
         }
         let mut free = self.seats.iter().filter(|seat| seat.idle_since().is_some()).count();
         let mut rings = Vec::new();
-        for entry in self.line.iter().filter(|entry| entry.ringing.is_none()) {
+        let may_ring = |entry: &&Waiting| {
+            entry.ringing.is_none() && entry.not_before.is_none_or(|not_before| not_before <= now)
+        };
+        for entry in self.line.iter().filter(may_ring) {
             if free == 0 {
                 break;
             }
@@ -267,6 +274,7 @@ impl Desk {
                 free -= 1;
             }
         }
+        // Whom another node rings for is kept free here.
         for (call, agent) in rings {
             self.ring(now, &call, agent);
         }
@@ -317,7 +325,7 @@ impl Desk {
     }
 
     fn ring(&mut self, now: Timestamp, call: &CallId, agent: AgentId) {
-        let Some(entry) = self.line.get_mut(call) else { return };
+        let Some(entry) = self.line.get_mut(call).filter(|entry| !entry.is_elsewhere) else { return };
         let for_ = seconds(self.plan.queues[entry.queue.0].spec.ring_seconds);
         entry.ringing = Some(Ringing { agent, until: later(now, for_) });
         let seat = &mut self.seats[agent.0];
@@ -403,13 +411,13 @@ impl Desk {
             seat.busy += talk + wrap_up;
             // To those who wait, a telephone that rings is an agent who is not free.
             self.times[queue.0].add(ring, talk + wrap_up);
-            self.actions.push_back(Action::Handled { call, agent, queue, talk, wrap_up });
+            self.actions.push_back(Action::Handled { call, agent, queue, ring, talk, wrap_up });
         }
         self.settle(now, agent);
     }
 
     /// What an agent does who has nothing in hand.
-    fn settle(&mut self, now: Timestamp, agent: AgentId) {
+    pub(super) fn settle(&mut self, now: Timestamp, agent: AgentId) {
         let seat = &mut self.seats[agent.0];
         seat.state = match seat.afterwards.take() {
             None => AgentState::Idle { since: now },
@@ -418,7 +426,7 @@ impl Desk {
         };
     }
 
-    fn ready(&mut self, now: Timestamp, agent: AgentId) {
+    pub(super) fn ready(&mut self, now: Timestamp, agent: AgentId) {
         let Some(seat) = self.seats.get_mut(agent.0) else { return };
         seat.afterwards = None;
         match &seat.state {
@@ -434,7 +442,7 @@ impl Desk {
         }
     }
 
-    fn go(&mut self, now: Timestamp, agent: AgentId, afterwards: Afterwards) {
+    pub(super) fn go(&mut self, now: Timestamp, agent: AgentId, afterwards: Afterwards) {
         let Some(seat) = self.seats.get_mut(agent.0) else { return };
         let was_signed_out = seat.state == AgentState::SignedOut;
         if was_signed_out {
@@ -458,18 +466,22 @@ impl Desk {
     }
 
     /// What a wait brings with it by `now`: overflow, escalation, an end of ringing.
-    fn age(&mut self, now: Timestamp, call: &CallId) {
+    pub(super) fn age(&mut self, now: Timestamp, call: &CallId) {
         let Some(entry) = self.line.get_mut(call) else { return };
         let spec = &self.plan.queues[entry.queue.0].spec;
         if entry.kept_for.is_some_and(|(_, until)| until <= now) {
             entry.kept_for = None;
         }
+        entry.not_before = entry.not_before.filter(|not_before| *not_before > now);
         let waited = between(entry.entered, now);
         if spec.overflow_seconds > 0 && waited >= seconds(spec.overflow_seconds) {
             entry.overflowed = true;
         }
         if spec.escalate_seconds > 0 && !entry.escalated && waited >= seconds(spec.escalate_seconds) {
             entry.escalated = true;
+            if entry.is_elsewhere {
+                return;
+            }
             self.actions.push_back(Action::Escalate { call: call.clone(), since: entry.since });
         }
         if let Some(Ringing { agent, until }) = entry.ringing {
@@ -560,6 +572,7 @@ impl Desk {
             once(spec.escalate_seconds, entry.escalated),
             entry.kept_for.map(|(_, until)| until),
             entry.next_announcement,
+            entry.not_before,
             end,
         ]
         .into_iter()

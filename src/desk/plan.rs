@@ -154,7 +154,7 @@ impl DeskPlan {
 }
 
 /// The digits of a number: a `+` and separators make no other number of it.
-pub(super) fn digits(number: &str) -> String {
+pub fn digits(number: &str) -> String {
     number.chars().filter(char::is_ascii_digit).collect()
 }
 

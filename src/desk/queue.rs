@@ -31,6 +31,10 @@ pub(super) struct Waiting {
     pub(super) next_announcement: Option<Timestamp>,
     pub(super) overflowed: bool,
     pub(super) escalated: bool,
+    /// The caller is another node's: in the order like all, but never rung for from here.
+    pub(super) is_elsewhere: bool,
+    /// Nobody is rung before then, unless there is news.
+    pub(super) not_before: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +46,17 @@ pub(super) struct Ringing {
 impl Waiting {
     /// Who is served first has the least: the time of arrival, moved forward by `age_seconds` for each point
     /// of priority. Everyone ages alike, so that the order between two never changes by waiting alone.
-    fn key(&self, age_seconds: u32) -> (i64, Timestamp) {
+    fn key(&self, age_seconds: u32) -> (i64, i64) {
         let points = self.priority.saturating_mul(i64::from(age_seconds) * 1_000);
-        (self.since.as_millisecond().saturating_sub(points), self.entered)
+        (self.since.as_millisecond().saturating_sub(points), self.entered.as_millisecond())
+    }
+
+    /// Whether it goes before another. Where all times are the same, one node's callers stay in the order in which
+    /// they came; between nodes the call decides, so that all of them see one order.
+    fn is_before(&self, other: &Waiting, age_seconds: u32) -> bool {
+        let (mine, theirs) = (self.key(age_seconds), other.key(age_seconds));
+        let is_tied = mine == theirs && self.is_elsewhere != other.is_elsewhere;
+        mine < theirs || (is_tied && self.caller.call < other.caller.call)
     }
 }
 
@@ -56,8 +68,7 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn insert(&mut self, entry: Waiting, age_seconds: u32) {
-        let key = entry.key(age_seconds);
-        let at = self.entries.partition_point(|other| other.key(age_seconds) <= key);
+        let at = self.entries.partition_point(|other| !entry.is_before(other, age_seconds));
         self.entries.insert(at, entry);
     }
 
@@ -76,6 +87,14 @@ impl Line {
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Waiting> {
         self.entries.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        self.entries.iter_mut()
+    }
+
+    pub(super) fn retain(&mut self, keep: impl FnMut(&Waiting) -> bool) {
+        self.entries.retain(keep);
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -29,6 +29,13 @@ pub(super) struct HandleTimes {
 }
 
 impl HandleTimes {
+    /// The latest of these, in the order in which they were measured.
+    pub(super) fn of(times: Vec<(Duration, Duration)>) -> HandleTimes {
+        let mut last = VecDeque::from(times);
+        last.drain(..last.len().saturating_sub(KEPT));
+        HandleTimes { last }
+    }
+
     pub(super) fn add(&mut self, ring: Duration, time: Duration) {
         if self.last.len() == KEPT {
             self.last.pop_front();

@@ -1,4 +1,4 @@
-//! What several nodes share: places in queues, callbacks, messages. Whoever claims one has it alone, for a
+//! What several nodes share: callbacks and messages, and how places in queues are claimed, too. Whoever claims one has it alone, for a
 //! while; a node that dies loses its claims, and nothing else is lost.
 //!
 //! On PostgreSQL a claim is `SELECT … FOR UPDATE SKIP LOCKED`, so that nodes do not wait for each other. On
@@ -7,32 +7,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::figures::{self, number, text};
+use super::figures::{number, text};
 use super::record::KeptCall;
 use super::{Opened, Store, StoreError};
 use crate::call::{Ani, CallId, Pii};
-use crate::desk::{Callback, CallbackEnd, CallbackPlan, CallbackState, Caller, DeskPlan, Outcome, Window};
-
-/// A place in a queue.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QueueEntry {
-    /// Which call.
-    pub call: CallId,
-    /// The queue, by name.
-    pub queue: String,
-    /// The node that holds the caller's sound.
-    pub node: String,
-    /// The caller's number.
-    pub ani: Option<Ani>,
-    /// When the caller came.
-    pub since: Timestamp,
-    /// Points before others.
-    pub priority: u8,
-}
+use crate::desk::{Callback, CallbackEnd, CallbackPlan, CallbackState, Caller, DeskPlan, Window};
 
 /// A message that a caller left.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,205 +38,32 @@ pub struct KeptVoicemail {
 }
 
 /// Ends a `SELECT` of what is to be claimed.
-fn for_update(opened: &Opened) -> &'static str {
+pub(super) fn for_update(opened: &Opened) -> &'static str {
     if opened.file.is_some() { "" } else { " FOR UPDATE SKIP LOCKED" }
 }
 
-fn ms(at: Timestamp) -> i64 {
+pub(super) fn ms(at: Timestamp) -> i64 {
     at.as_millisecond()
 }
 
-fn time(ms: i64) -> Timestamp {
+pub(super) fn time(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX)
 }
 
-fn after(now: Timestamp, lease: Duration) -> i64 {
+pub(super) fn after(now: Timestamp, lease: Duration) -> i64 {
     ms(now).saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn number_of(row: &AnyRow, column: &str) -> Option<Ani> {
+pub(super) fn number_of(row: &AnyRow, column: &str) -> Option<Ani> {
     row.try_get::<Option<String>, _>(column).ok().flatten().and_then(|ani| ani.parse().ok())
 }
 
-fn unreadable(id: String) -> StoreError {
+pub(super) fn unreadable(id: String) -> StoreError {
     StoreError::Record { id, why: "its call id or its number is none".to_owned() }
 }
 
-const ENQUEUE: &str = "
-    INSERT INTO queue_entries (call_id, queue, node, ani, since_unix_ms, rank_ms, state)
-    VALUES ($1, $2, $3, $4, $5, $6, 'waiting') ON CONFLICT (call_id) DO NOTHING";
-
-const END_ENTRY: &str = "
-    UPDATE queue_entries SET state = 'over', outcome = $2, agent = $3, waited_ms = $4, ended_unix_ms = $5
-    WHERE call_id = $1 AND state <> 'over'";
-
-const NEXT_ENTRY: &str = "
-    SELECT * FROM queue_entries WHERE queue = $1 AND (state = 'waiting'
-        OR (state = 'claimed' AND claim_until_unix_ms <= $2))
-    ORDER BY rank_ms, call_id LIMIT 1";
-
-impl Store {
-    /// Gives a caller a place; false where the call has one, or had one. A point of `priority` counts as
-    /// much as `age_seconds` of waiting.
-    ///
-    /// # Errors
-    /// Where the database cannot be written.
-    pub async fn enqueue(&self, entry: &QueueEntry, age_seconds: u32) -> Result<bool, StoreError> {
-        let opened = self.current().await?;
-        let ahead = i64::from(entry.priority) * i64::from(age_seconds) * 1_000;
-        let done = sqlx::query(ENQUEUE)
-            .bind(entry.call.as_str())
-            .bind(&entry.queue)
-            .bind(&entry.node)
-            .bind(entry.ani.as_ref().map(|ani| ani.expose().to_owned()))
-            .bind(ms(entry.since))
-            .bind(ms(entry.since).saturating_sub(ahead))
-            .execute(&opened.writer)
-            .await;
-        Ok(done.map_err(self.fail())?.rows_affected() > 0)
-    }
-
-    /// Takes the first who waits in a queue, for as long as the lease; `None` where nobody does.
-    ///
-    /// # Errors
-    /// Where the database cannot be written.
-    pub async fn claim_entry(
-        &self,
-        queue: &str,
-        by: &str,
-        now: Timestamp,
-        lease: Duration,
-    ) -> Result<Option<QueueEntry>, StoreError> {
-        let opened = self.current().await?;
-        let sql = format!("{NEXT_ENTRY}{}", for_update(&opened));
-        let mut transaction = opened.begin().await.map_err(self.fail())?;
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(queue).bind(ms(now));
-        let Some(row) = found.fetch_optional(&mut *transaction).await.map_err(self.fail())? else {
-            return Ok(None);
-        };
-        let entry = entry_of(&row)?;
-        claim(&mut transaction, "queue_entries", "claimed", &entry.call, by, after(now, lease))
-            .await
-            .map_err(self.fail())?;
-        transaction.commit().await.map_err(self.fail())?;
-        Ok(Some(entry))
-    }
-
-    /// Gives a place up, and counts it; false where that was done before.
-    ///
-    /// # Errors
-    /// Where the database cannot be written.
-    pub async fn end_entry(
-        &self,
-        call: &CallId,
-        outcome: Outcome,
-        agent: Option<&str>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let opened = self.current().await?;
-        let mut transaction = opened.begin().await.map_err(self.fail())?;
-        let done = end_entry(&mut transaction, call, &outcome.to_string(), agent, now).await;
-        let done = done.map_err(self.fail())?;
-        transaction.commit().await.map_err(self.fail())?;
-        Ok(done)
-    }
-
-    /// Counts the time that a call took an agent, talking and writing up.
-    ///
-    /// # Errors
-    /// Where the database cannot be written.
-    pub async fn count_handled(&self, queue: &str, now: Timestamp, time: Duration) -> Result<(), StoreError> {
-        let opened = self.current().await?;
-        let mut connection = opened.writer.acquire().await.map_err(self.fail())?;
-        figures::count_handled(&mut connection, queue, ms(now), time).await.map_err(self.fail())
-    }
-
-    /// All who wait or are being served, in order.
-    ///
-    /// # Errors
-    /// Where the database does not answer.
-    pub async fn open_entries(&self) -> Result<Vec<QueueEntry>, StoreError> {
-        let opened = self.current().await?;
-        let sql = "SELECT * FROM queue_entries WHERE state <> 'over' ORDER BY rank_ms, call_id";
-        let rows = sqlx::query(sql).fetch_all(&opened.readers).await.map_err(self.fail())?;
-        rows.iter().map(entry_of).collect()
-    }
-
-    /// A node has started, or is known to be dead: whoever waited on it has lost the connection, and is
-    /// promised a callback, with the place kept, where the number is known. Gives the promises.
-    ///
-    /// # Errors
-    /// Where the database cannot be written; then nothing has changed.
-    pub async fn recover_node(
-        &self,
-        node: &str,
-        plan: &CallbackPlan,
-        now: Timestamp,
-    ) -> Result<Vec<Callback>, StoreError> {
-        let opened = self.current().await?;
-        let sql = format!(
-            "SELECT * FROM queue_entries WHERE node = $1 AND state <> 'over' ORDER BY rank_ms, call_id{}",
-            if opened.file.is_some() { "" } else { " FOR UPDATE" }
-        );
-        let mut transaction = opened.begin().await.map_err(self.fail())?;
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(node).fetch_all(&mut *transaction).await;
-        let mut promises = Vec::new();
-        for row in rows.map_err(self.fail())? {
-            let entry = entry_of(&row)?;
-            let outcome = if entry.ani.is_some() { "callback" } else { "cut_off" };
-            end_entry(&mut transaction, &entry.call, outcome, None, now).await.map_err(self.fail())?;
-            let Some(number) = entry.ani else { continue };
-            let place = (entry.call, entry.queue.as_str(), entry.since);
-            let window = Window { from: now, until: None };
-            let promise = Callback::promise(plan, now, place, number, window);
-            promises.push(keep_promise(&mut transaction, plan, now, promise).await.map_err(self.fail())?);
-        }
-        transaction.commit().await.map_err(self.fail())?;
-        Ok(promises)
-    }
-}
-
-fn entry_of(row: &AnyRow) -> Result<QueueEntry, StoreError> {
-    let id = text(row, "call_id");
-    Ok(QueueEntry {
-        call: id.parse().map_err(|_| unreadable(id))?,
-        queue: text(row, "queue"),
-        node: text(row, "node"),
-        ani: number_of(row, "ani"),
-        since: time(number(row, "since_unix_ms")),
-        // What priority there was is in the order.
-        priority: 0,
-    })
-}
-
-async fn end_entry(
-    connection: &mut AnyConnection,
-    call: &CallId,
-    outcome: &str,
-    agent: Option<&str>,
-    now: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    let found = sqlx::query("SELECT queue, since_unix_ms FROM queue_entries WHERE call_id = $1");
-    let Some(row) = found.bind(call.as_str()).fetch_optional(&mut *connection).await? else {
-        return Ok(false);
-    };
-    let waited_ms = ms(now).saturating_sub(number(&row, "since_unix_ms")).max(0);
-    let done = sqlx::query(END_ENTRY)
-        .bind(call.as_str())
-        .bind(outcome)
-        .bind(agent.map(str::to_owned))
-        .bind(waited_ms)
-        .bind(ms(now));
-    if done.execute(&mut *connection).await?.rows_affected() == 0 {
-        return Ok(false);
-    }
-    let waited = Duration::from_millis(u64::try_from(waited_ms).unwrap_or(0));
-    figures::count_entry(connection, &text(&row, "queue"), outcome, ms(now), waited).await?;
-    Ok(true)
-}
-
 /// Marks a row that this transaction holds. `table` and `state` are words of ours.
-async fn claim(
+pub(super) async fn claim(
     connection: &mut AnyConnection,
     table: &str,
     state: &str,
@@ -280,8 +89,10 @@ const WRITE_CALLBACK: &str = "
         outcome = excluded.outcome";
 
 const NEXT_CALLBACK: &str = "
-    SELECT * FROM callbacks WHERE (state = 'waiting' AND due_unix_ms <= $1)
-        OR (state = 'in_hand' AND claim_until_unix_ms <= $1)
+    SELECT * FROM callbacks WHERE ((state = 'waiting' AND due_unix_ms <= $1)
+        OR (state = 'in_hand' AND claim_until_unix_ms <= $1))
+        AND NOT EXISTS (SELECT 1 FROM queue_entries
+            WHERE queue_entries.same_as = callbacks.same_as AND queue_entries.state <> 'over')
     ORDER BY since_unix_ms, call_id LIMIT 1";
 
 impl Store {
@@ -314,7 +125,7 @@ impl Store {
         }
     }
 
-    /// Takes a promise that is due, for as long as the lease; also one whose node has let its lease run out.
+    /// Takes a promise that is due, unless whoever is to be called waits in a queue just then, for as long as the lease; also one whose node has let its lease run out.
     /// `None` where nothing is due.
     ///
     /// # Errors
@@ -435,7 +246,7 @@ pub(super) async fn keep_callback(
     keep_promise(connection, &plan, promised, promise).await.map(|_| ())
 }
 
-async fn keep_promise(
+pub(super) async fn keep_promise(
     connection: &mut AnyConnection,
     plan: &CallbackPlan,
     now: Timestamp,

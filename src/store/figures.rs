@@ -206,9 +206,27 @@ pub(super) async fn count_entry(
     at_ms: i64,
     waited: Duration,
 ) -> Result<(), sqlx::Error> {
+    let [within, entries, waited_ms] = entry_figures(waited);
+    count(connection, queue, outcome, at_ms, [within, entries, waited_ms, 0, 0]).await
+}
+
+/// Takes back what [`count_entry`] has counted with the same arguments.
+pub(super) async fn uncount_entry(
+    connection: &mut AnyConnection,
+    queue: &str,
+    outcome: &str,
+    at_ms: i64,
+    waited: Duration,
+) -> Result<(), sqlx::Error> {
+    let [within, entries, waited_ms] = entry_figures(waited);
+    count(connection, queue, outcome, at_ms, [within, -entries, -waited_ms, 0, 0]).await
+}
+
+/// The bound of a wait, one entry, and its milliseconds.
+fn entry_figures(waited: Duration) -> [i64; 3] {
     let waited_ms = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX).min(LONGEST_MS.cast_signed());
     let within = WITHIN.into_iter().find(|seconds| waited_ms <= seconds * 1_000).unwrap_or(0);
-    count(connection, queue, outcome, at_ms, [within, 1, waited_ms, 0, 0]).await
+    [within, 1, waited_ms]
 }
 
 /// Counts the time that a call took an agent.

@@ -26,6 +26,10 @@ mod figures;
 
 mod look_up;
 
+mod nodes;
+
+mod places;
+
 mod privacy;
 
 mod proof;
@@ -37,9 +41,11 @@ pub mod report;
 mod spool;
 
 pub use agents::KeptAgent;
-pub use claims::{KeptVoicemail, QueueEntry};
+pub use claims::KeptVoicemail;
 pub use error::StoreError;
 pub use figures::{CallFigures, Figures, QueueFigures, TurnFigures};
+pub use nodes::{AgentClaim, Change, Listener, Shared};
+pub use places::QueueEntry;
 pub use privacy::{AuditEntry, Forgotten, Retention};
 pub use record::{KeptCall, Written};
 pub use spool::Spool;

@@ -38,6 +38,8 @@ mod crash;
 
 mod desk;
 
+mod nodes;
+
 struct Rig {
     folder: TempDir,
     runtime: Runtime,

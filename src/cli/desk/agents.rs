@@ -89,7 +89,7 @@ async fn list(store: Option<&Store>, names: Vec<&str>, json: bool) -> anyhow::Re
         .into_iter()
         .map(|name| {
             let row = kept.iter().find(|agent| agent.name == name);
-            (name, row.map_or(Presence::SignedOut, |row| row.presence), row.map(|row| row.at))
+            (name, row.map_or(Presence::SignedOut, |row| row.presence), row.map(|row| row.since))
         })
         .collect();
     if json {

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
+use super::peers::Peers;
 use super::{DeskDoor, MessageNote, Note, Order, Wish};
 use crate::audio::{RATE_HZ, flac};
 use crate::call::Fault;
@@ -38,12 +39,14 @@ pub struct Book {
     pub messages: PathBuf,
 }
 
-struct Keeper {
-    book: Book,
-    door: DeskDoor,
+pub(super) struct Keeper {
+    pub(super) book: Book,
+    pub(super) door: DeskDoor,
+    /// Where the queue is shared.
+    pub(super) peers: Option<Peers>,
     /// Agents' rows as they were last read or written.
     seen: BTreeMap<String, (Presence, Timestamp)>,
-    waiting: VecDeque<Note>,
+    pub(super) waiting: VecDeque<Note>,
     is_down: bool,
 }
 
@@ -59,18 +62,15 @@ impl Book {
         door: DeskDoor,
     ) -> Result<std::thread::JoinHandle<()>, StoreError> {
         let now = Timestamp::now();
-        let promises = self.runtime.block_on(async {
-            self.store.write_skills(&self.plan, now).await?;
-            self.store.recover_node(&self.node, &CallbackPlan::of(&self.plan), now).await
-        })?;
-        if !promises.is_empty() {
-            tracing::warn!(
-                callbacks = promises.len(),
-                "callers waited when this node ended: they are called back"
-            );
+        self.runtime.block_on(self.store.write_skills(&self.plan, now))?;
+        let peers = door.is_shared().then(Peers::new);
+        if peers.is_some() {
+            self.join(&door)?;
+        } else {
+            self.recover(now)?;
         }
-        let mut keeper =
-            Keeper { book: self, door, seen: BTreeMap::new(), waiting: VecDeque::new(), is_down: false };
+        let (seen, waiting) = (BTreeMap::new(), VecDeque::new());
+        let mut keeper = Keeper { book: self, door, peers, seen, waiting, is_down: false };
         keeper.look()?;
         std::thread::Builder::new()
             .name("desk's book".to_owned())
@@ -79,20 +79,32 @@ impl Book {
     }
 }
 
+impl Book {
+    /// This node had the queue to itself in an earlier life.
+    fn recover(&self, now: Timestamp) -> Result<(), StoreError> {
+        let plan = CallbackPlan::of(&self.plan);
+        let promises = self.runtime.block_on(self.store.recover_node(&self.node, &plan, now))?;
+        if !promises.is_empty() {
+            tracing::warn!(
+                callbacks = promises.len(),
+                "callers waited when this node ended: they are called back"
+            );
+        }
+        Ok(())
+    }
+}
+
 impl Keeper {
     fn run(mut self, notes: &Receiver<Note>) {
+        let mut looked = Instant::now();
         loop {
-            let ended = match notes.recv_timeout(EVERY) {
+            let ended = match notes.recv_timeout(EVERY.saturating_sub(looked.elapsed())) {
                 Ok(note) => {
-                    self.waiting.push_back(note);
+                    self.receive(note);
+                    notes.try_iter().for_each(|note| self.receive(note));
                     false
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Err(error) = self.look() {
-                        self.went_down(&error);
-                    }
-                    false
-                }
+                Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => true,
             };
             self.write();
@@ -100,12 +112,38 @@ impl Keeper {
                 if !self.waiting.is_empty() {
                     tracing::error!(steps = self.waiting.len(), "the store took nothing to the end");
                 }
+                self.leave();
                 return;
+            }
+            if let Err(error) = self.beat() {
+                self.went_down(&error);
+            }
+            let is_told = self.peers.as_ref().is_some_and(|peers| peers.must_look);
+            if is_told || looked.elapsed() >= EVERY {
+                looked = Instant::now();
+                match self.look() {
+                    Ok(()) => self.is_down = false,
+                    Err(error) => self.went_down(&error),
+                }
             }
             while self.waiting.len() > KEPT {
                 self.waiting.pop_front();
+                self.is_written();
                 tracing::error!("the store takes nothing: a step of the desk is given up");
             }
+        }
+    }
+
+    fn receive(&mut self, note: Note) {
+        match (&note, &mut self.peers) {
+            (Note::Changed, Some(peers)) => peers.must_look = true,
+            _ => self.waiting.push_back(note),
+        }
+    }
+
+    fn is_written(&mut self) {
+        if let Some(peers) = &mut self.peers {
+            peers.written += 1;
         }
     }
 
@@ -118,16 +156,21 @@ impl Keeper {
     fn write(&mut self) {
         while let Some(note) = self.waiting.pop_front() {
             match self.keep(&note) {
-                Ok(()) => self.is_down = false,
+                Ok(()) => {
+                    self.is_down = false;
+                    self.is_written();
+                }
                 Err(error) => {
                     self.went_down(&error);
                     // Whoever hears that a message is kept must be told soon, either way.
                     if let Note::Message(message) = &note {
                         let (id, reply) = &message.reply;
                         let _ = reply.send(Order::Lost(*id, Fault::Failed(error.to_string())));
+                        self.is_written();
                     } else {
                         self.waiting.push_front(note);
                     }
+                    self.decide_alone();
                     return;
                 }
             }
@@ -137,31 +180,35 @@ impl Keeper {
     fn keep(&mut self, note: &Note) -> Result<(), StoreError> {
         let Book { store, runtime, node, plan, .. } = &self.book;
         match note {
-            Note::Queued { call, queue, ani, since, priority } => {
-                let entry = QueueEntry {
-                    call: call.clone(),
-                    queue: queue.clone(),
-                    node: node.clone(),
-                    ani: ani.clone(),
-                    since: *since,
-                    priority: *priority,
-                };
-                runtime.block_on(store.enqueue(&entry, plan.age_seconds)).map(|_| ())
+            Note::Queued { place, ani, again } => {
+                self.keep_place(&QueueEntry::of(place, plan, node, ani.clone()), *again)
             }
+            Note::Claim { call, agent } => self.claim(call, *agent),
+            Note::Held { call, agent } => self.hold(call, *agent),
+            Note::Released { call, agent } => self.release(call, *agent),
+            Note::Stated { agent, presence, seen, at } => self.state(*agent, *presence, *seen, *at),
+            // Without others there is nobody to tell of.
+            Note::Changed => Ok(()),
             Note::Left { call, outcome, agent, at } => {
                 runtime.block_on(store.end_entry(call, *outcome, agent.as_deref(), *at)).map(|_| ())
             }
-            Note::Handled { queue, time, at } => runtime.block_on(store.count_handled(queue, *at, *time)),
+            Note::Handled { queue, ring, time, at } => runtime.block_on(async {
+                store.keep_time(queue, *ring, *time).await?;
+                store.count_handled(queue, *at, *time).await
+            }),
             Note::Promised(promise) => {
                 let callbacks = CallbackPlan::of(plan);
                 let promised = store.promise_callback(&callbacks, promise.clone(), promise.promised);
-                runtime.block_on(promised).map(|_| ())
+                runtime.block_on(promised)?;
+                self.door.bell.ring();
+                Ok(())
             }
             Note::Agent { name, state, at } => {
                 let seen = self.seen.get(name).map(|(_, at)| *at);
                 // Where it was changed elsewhere, that is read next, and carried out.
-                if let Some(kept) = runtime.block_on(store.write_agent(name, *state, seen, *at))? {
-                    self.seen.insert(name.clone(), (kept.presence, kept.at));
+                if let Some(kept_at) = runtime.block_on(store.write_agent(name, *state, seen, *at))? {
+                    self.seen.insert(name.clone(), (*state, kept_at));
+                    self.door.bell.ring();
                 }
                 Ok(())
             }
@@ -197,6 +244,9 @@ impl Keeper {
 
     /// What agents have said elsewhere since.
     fn look(&mut self) -> Result<(), StoreError> {
+        if self.peers.is_some() {
+            return self.look_at_peers();
+        }
         let rows = self.book.runtime.block_on(self.book.store.agents())?;
         for row in rows {
             let before = self.seen.insert(row.name.clone(), (row.presence, row.at));

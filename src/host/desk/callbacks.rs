@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
+use super::bell::Bell;
 use super::leg::Leg;
 use super::{Arriving, DeskHost, Order, Place};
 use crate::audio::{FRAME_DURATION, HoldMusic};
@@ -54,6 +55,7 @@ pub struct Callbacks {
 
 /// Callbacks being kept. Dropping it takes no further promise in hand, and lets those go that nobody is ringing for.
 pub struct Keeping {
+    bell: Arc<Bell>,
     stopping: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -62,7 +64,7 @@ impl Drop for Keeping {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
+            self.bell.ring();
             let _ = thread.join();
         }
     }
@@ -84,12 +86,12 @@ impl Callbacks {
     /// # Errors
     /// No thread can be had.
     pub fn keep(self) -> std::io::Result<Keeping> {
-        let stopping = Arc::new(AtomicBool::new(false));
+        let (stopping, bell) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.desk.bell));
         let stop = Arc::clone(&stopping);
         let this = Arc::new(self);
         let thread =
             std::thread::Builder::new().name("callbacks".to_owned()).spawn(move || this.run(&stop))?;
-        Ok(Keeping { stopping, thread: Some(thread) })
+        Ok(Keeping { bell, stopping, thread: Some(thread) })
     }
 
     fn run(self: &Arc<Self>, stopping: &Arc<AtomicBool>) {
@@ -114,7 +116,7 @@ impl Callbacks {
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "the store does not say what is due"),
             }
-            std::thread::park_timeout(EVERY);
+            self.desk.bell.wait(EVERY);
         }
         // Those in hand see it too, within moments.
         let deadline = Instant::now() + EVERY;
@@ -172,12 +174,14 @@ impl Callbacks {
         let kept = self.runtime.block_on(self.store.record(&promise.call)).ok().flatten();
         let handoff = kept.as_ref().and_then(|kept| kept.record.handoff.clone());
         let skill = handoff.as_ref().map(|handoff| handoff.skill.clone()).unwrap_or_default();
+        // The call's own place is over: each attempt has one of its own.
+        let place = format!("back-{}", crate::host::unique()).parse().expect("letters, digits and dashes");
         let caller = Caller {
             intent: kept.as_ref().and_then(|kept| kept.record.intent.clone()),
             dnis: kept.as_ref().and_then(|kept| kept.record.dnis.clone()),
             since: Some(promise.since),
             call_back: true,
-            ..Caller::new(promise.call.clone(), &skill)
+            ..Caller::new(place, &skill)
         };
         let about = handoff.map(|handoff| briefing_of(&handoff)).unwrap_or_default();
         (caller, format!("A callback. {about} I am calling them now."))

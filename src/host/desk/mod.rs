@@ -10,11 +10,18 @@ pub mod book;
 #[cfg(feature = "store")]
 pub mod callbacks;
 
+mod bell;
+
 mod leg;
 
 mod notes;
 
 mod package;
+
+#[cfg(feature = "store")]
+mod peers;
+
+mod sharing;
 
 mod star;
 
@@ -23,15 +30,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use bell::Bell;
 use jiff::Timestamp;
 pub use notes::{Message as MessageNote, Note};
 pub use package::{Package, PackageEvent};
+use sharing::{Sharing, Told};
 
 use crate::call::{Ani, CallId, Fault, Handoff, RequestId, Waiting, WayOut};
 use crate::channel::sip::PhoneCall;
 use crate::desk::{
-    Action, AgentId, AgentState, Callback, CallbackPlan, Caller, Desk, DeskPlan, Event, Left, Presence,
-    RouteTo, Window,
+    Action, AgentId, AgentState, Callback, CallbackPlan, Caller, Denial, Desk, DeskPlan, Event, Left,
+    Presence, RouteTo, Window,
 };
 
 /// Notes that may wait for the store: an hour's of a busy desk. Past that the store has been gone for too long, and
@@ -76,6 +85,20 @@ pub struct Arriving {
 }
 
 enum Inbox {
+    /// What the store knows of the other nodes.
+    Told(Box<Told>),
+    /// Whether an agent is this desk's to ring.
+    Claimed {
+        call: CallId,
+        agent: AgentId,
+        granted: Result<(), Denial>,
+    },
+    /// A caller's place was kept.
+    Came(CallId, Timestamp),
+    /// The other nodes thought this one dead.
+    Rejoin,
+    /// Somebody has changed agents or places.
+    Wake,
     Arrives(Box<Arriving>, Sender<Order>),
     Happened(Event),
     /// The caller takes a way out; the number is whom to call back.
@@ -102,6 +125,8 @@ pub enum Wish {
 pub struct DeskHost {
     plan: Arc<DeskPlan>,
     inbox: Sender<Inbox>,
+    is_shared: bool,
+    bell: Arc<Bell>,
     alive: Weak<()>,
     wrong: star::Wrong,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -109,12 +134,16 @@ pub struct DeskHost {
 
 /// Who may talk to a desk that is at work.
 #[derive(Clone)]
-pub struct DeskDoor(Sender<Inbox>);
+pub struct DeskDoor {
+    inbox: Sender<Inbox>,
+    is_shared: bool,
+    bell: Arc<Bell>,
+}
 
 impl DeskDoor {
     /// An agent wants something. Nobody of an unknown name does.
     pub fn wants(&self, agent: &str, wish: Wish) {
-        let _ = self.0.send(Inbox::Wants(agent.to_owned(), wish));
+        let _ = self.inbox.send(Inbox::Wants(agent.to_owned(), wish));
     }
 }
 
@@ -124,6 +153,15 @@ pub type Notes = Receiver<Note>;
 impl DeskHost {
     /// A desk at which nobody has signed in; its notes come out of the other end.
     pub fn open(plan: Arc<DeskPlan>) -> (Arc<DeskHost>, Notes) {
+        DeskHost::begin(plan, false)
+    }
+
+    /// The same, of one node among several that share the store: nobody is rung before the store says so.
+    pub fn open_shared(plan: Arc<DeskPlan>) -> (Arc<DeskHost>, Notes) {
+        DeskHost::begin(plan, true)
+    }
+
+    fn begin(plan: Arc<DeskPlan>, is_shared: bool) -> (Arc<DeskHost>, Notes) {
         let (inbox, inside) = channel();
         let (notes, out) = std::sync::mpsc::sync_channel(NOTES);
         let alive = Arc::new(());
@@ -135,6 +173,7 @@ impl DeskHost {
             plan: Arc::clone(&plan),
             calls: BTreeMap::new(),
             notes,
+            sharing: is_shared.then(|| Sharing::new(plan.agents.len())),
         };
         let spawned = std::thread::Builder::new().name("desk".to_owned()).spawn(move || desk.run(&inside));
         if let Err(error) = &spawned {
@@ -145,6 +184,8 @@ impl DeskHost {
             Arc::new(DeskHost {
                 plan,
                 inbox,
+                is_shared,
+                bell: Arc::default(),
                 alive: weak,
                 wrong: star::Wrong::default(),
                 thread: Mutex::new(spawned.ok()),
@@ -160,7 +201,7 @@ impl DeskHost {
 
     /// For those who only bring news.
     pub fn door(&self) -> DeskDoor {
-        DeskDoor(self.inbox.clone())
+        DeskDoor { inbox: self.inbox.clone(), is_shared: self.is_shared, bell: Arc::clone(&self.bell) }
     }
 
     /// Takes a place for a caller.
@@ -283,6 +324,8 @@ struct Runner {
     /// As the store knows it; `None` where somebody else has written there.
     presences: Vec<Option<Presence>>,
     notes: SyncSender<Note>,
+    /// Where other nodes have a part in the queue.
+    sharing: Option<Sharing>,
     _alive: Arc<()>,
 }
 
@@ -305,7 +348,11 @@ impl Runner {
             while let Some(action) = self.desk.poll_action() {
                 self.act(now, action);
             }
-            self.note_agents(now);
+            if self.sharing.is_some() {
+                self.share_agents(now);
+            } else {
+                self.note_agents(now);
+            }
         }
     }
 
@@ -342,6 +389,17 @@ impl Runner {
                 Some(agent) => self.wants(now, agent, wish),
                 None => tracing::warn!(name, "no such agent: see intents/desk.toml"),
             },
+            Inbox::Told(told) => self.told(now, *told),
+            Inbox::Claimed { call, agent, granted } => self.claimed(now, call, agent, granted),
+            Inbox::Came(call, since) => {
+                if let Some(known) = self.calls.get_mut(&call) {
+                    known.since = since;
+                }
+                self.desk.handle_event(now, Event::Came(call, since));
+            }
+            Inbox::Rejoin => self.rejoin(),
+            // Only the book asks, and it is not a step of the desk's.
+            Inbox::Wake => drop(self.notes.try_send(Note::Changed)),
             Inbox::Stop => {}
         }
     }
@@ -363,7 +421,7 @@ impl Runner {
     }
 
     /// Written before the place is given up: whatever happens in between, the caller is called back.
-    fn promise(&self, now: Timestamp, call: &CallId, number: Ani) {
+    fn promise(&mut self, now: Timestamp, call: &CallId, number: Ani) {
         let Some(known) = self.calls.get(call) else { return };
         let place = (call.clone(), known.queue.as_str(), known.since);
         let window = Window { from: now, until: None };
@@ -371,10 +429,16 @@ impl Runner {
         self.note(Note::Promised(Callback::promise(&plan, now, place, number, window)));
     }
 
-    fn note(&self, note: Note) {
+    /// Whether it will be written.
+    fn note(&mut self, note: Note) -> bool {
         if let Err(lost) = self.notes.try_send(note) {
             tracing::error!(note = ?kind(&not_sent(lost)), "the store takes nothing: a step of the desk is not kept");
+            return false;
         }
+        if let Some(sharing) = &mut self.sharing {
+            sharing.sent();
+        }
+        true
     }
 
     fn order(&mut self, now: Timestamp, call: &CallId, order: Order) {
@@ -393,15 +457,14 @@ impl Runner {
     fn act(&mut self, now: Timestamp, action: Action) {
         match action {
             Action::Routed { call, route } => {
-                let queue = &self.plan.queues[route.queue.0].spec;
-                let (name, priority) = (queue.name.clone(), queue.priority);
+                let name = &self.plan.queues[route.queue.0].spec.name;
                 let why = route.why.last().map(ToString::to_string).unwrap_or_default();
                 tracing::info!(%call, queue = name, why, "a caller needs a person");
                 let news = match route.to {
                     RouteTo::Queue => {
-                        if let Some(known) = self.calls.get(&call) {
-                            let (ani, since) = (known.ani.clone(), known.since);
-                            self.note(Note::Queued { call: call.clone(), queue: name, ani, since, priority });
+                        let ani = self.calls.get(&call).and_then(|known| known.ani.clone());
+                        if let Some(place) = self.desk.place(&call) {
+                            self.note(Note::Queued { place, ani, again: false });
                         }
                         Waiting::Queued
                     }
@@ -409,12 +472,15 @@ impl Runner {
                 };
                 self.order(now, &call, Order::News(news));
             }
-            Action::Ring { call, agent, for_ } => {
-                let (name, rings) = (self.name(agent), self.plan.agents[agent.0].spec.rings.clone());
-                tracing::info!(%call, agent = name, "an agent is rung");
-                self.order(now, &call, Order::Ring { agent: name, rings, patience: for_ });
+            Action::Ring { call, agent, for_ } if self.sharing.is_some() => {
+                self.claim(now, call, agent, for_)
             }
+            Action::Ring { call, agent, for_ } => self.ring(now, &call, agent, for_),
             Action::StopRinging { call, .. } => {
+                let is_silent = self.sharing.as_mut().is_some_and(|sharing| sharing.gives_up_claim(&call));
+                if is_silent {
+                    return;
+                }
                 if self.calls.contains_key(&call) {
                     self.order(now, &call, Order::StopRinging);
                 }
@@ -444,9 +510,9 @@ impl Runner {
                 let agent = agent.map(|agent| self.name(agent));
                 self.note(Note::Left { call, outcome, agent, at: now });
             }
-            Action::Handled { queue, talk, wrap_up, .. } => {
+            Action::Handled { queue, ring, talk, wrap_up, .. } => {
                 let queue = self.plan.queues[queue.0].spec.name.clone();
-                self.note(Note::Handled { queue, time: talk + wrap_up, at: now });
+                self.note(Note::Handled { queue, ring, time: talk + wrap_up, at: now });
             }
         }
     }
@@ -474,6 +540,11 @@ fn kind(note: &Note) -> &'static str {
     match note {
         Note::Queued { .. } => "queued",
         Note::Left { .. } => "left",
+        Note::Claim { .. } => "claim",
+        Note::Held { .. } => "held",
+        Note::Released { .. } => "released",
+        Note::Stated { .. } => "stated",
+        Note::Changed => "changed",
         Note::Handled { .. } => "handled",
         Note::Promised(_) => "promised",
         Note::Agent { .. } => "agent",

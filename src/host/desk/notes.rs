@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Order;
 use crate::call::{Ani, CallId, Handoff, RequestId};
-use crate::desk::{Callback, Outcome, Presence};
+use crate::desk::{AgentId, Callback, Outcome, Presence, QueuePlace};
 
 /// A step of the desk's, for the store.
 #[derive(Debug)]
@@ -16,16 +16,46 @@ pub enum Note {
     /// A caller has a place.
     Queued {
         /// The place.
-        call: CallId,
-        /// In which queue.
-        queue: String,
+        place: QueuePlace,
         /// The caller's number.
         ani: Option<Ani>,
-        /// Since when.
-        since: Timestamp,
-        /// Points before others.
-        priority: u8,
+        /// Whether it was written before: the node was thought dead.
+        again: bool,
     },
+    /// An agent is wanted for a place; the desk is told whether they are its.
+    Claim {
+        /// The place.
+        call: CallId,
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent has a call, whether they were claimed or not.
+    Held {
+        /// Which call.
+        call: CallId,
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent has a call no longer.
+    Released {
+        /// Which call.
+        call: CallId,
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent has said something here, or something was found out about them.
+    Stated {
+        /// Who.
+        agent: AgentId,
+        /// What.
+        presence: Presence,
+        /// The time of the row that was known.
+        seen: Option<Timestamp>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody else has changed something.
+    Changed,
     /// A place is given up.
     Left {
         /// The place.
@@ -41,6 +71,8 @@ pub enum Note {
     Handled {
         /// From which queue.
         queue: String,
+        /// The telephone rang for so long.
+        ring: Duration,
         /// Talking and writing up.
         time: Duration,
         /// When.

@@ -212,14 +212,8 @@ impl Node {
 
     async fn queue(&mut self) -> Result<(), StoreError> {
         let number = format!("55502{:02}", self.rng.u8(..99));
-        let entry = QueueEntry {
-            call: self.id("q"),
-            queue: "orders".to_owned(),
-            node: "node".to_owned(),
-            ani: number.parse().ok(),
-            since: self.now(),
-            priority: 0,
-        };
+        let place = QueueEntry::new(self.id("q"), "orders", "node", self.now());
+        let entry = QueueEntry { ani: number.parse().ok(), ..place };
         self.store.enqueue(&entry, 60).await?;
         say("queued", &entry.call);
         Ok(())

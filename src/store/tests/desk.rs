@@ -39,14 +39,8 @@ fn plan() -> CallbackPlan {
 }
 
 fn entry(call: &str, since: i64, priority: u8) -> QueueEntry {
-    QueueEntry {
-        call: call.parse().expect("an id"),
-        queue: "orders".to_owned(),
-        node: "node-1".to_owned(),
-        ani: "5550100".parse().ok(),
-        since: at(since),
-        priority,
-    }
+    let place = QueueEntry::new(call.parse().expect("an id"), "orders", "node-1", at(since));
+    QueueEntry { ani: "5550100".parse().ok(), priority, ..place }
 }
 
 fn promise(call: &str, number: &str, since: i64) -> Promise {
@@ -472,14 +466,16 @@ fn what_an_agent_wants_is_not_wiped_out(rig: &Rig) {
             "there is one"
         );
         // She says that she goes, in the millisecond in which her telephone is about to ring.
-        let said = store.sign_agent("ana", out, "command line", at(0)).await.expect("written");
-        assert!(said.at > first.at);
-        let late = store.write_agent("ana", busy, Some(first.at), at(2)).await.expect("answered");
+        store.sign_agent("ana", out, "command line", at(0)).await.expect("written");
+        let row = || async { store.agents().await.expect("read").remove(0) };
+        let said = row().await;
+        assert!(said.at > first);
+        let late = store.write_agent("ana", busy, Some(first), at(2)).await.expect("answered");
         assert_eq!(late, None, "the line has not seen it yet");
-        assert_eq!(store.agents().await.expect("read"), std::slice::from_ref(&said));
+        assert_eq!((row().await, said.presence), (said.clone(), out));
         let away = Presence::Away(AwayReason::NoAnswer);
         let kept = store.write_agent("ana", away, Some(said.at), at(3)).await.expect("written");
-        assert_eq!(store.agents().await.expect("read"), [kept.expect("it was seen")]);
+        assert_eq!((Some(row().await.at), row().await.presence), (kept, away), "it was seen");
         let trail = store.audit_trail(9).await.expect("read");
         let trail: Vec<_> =
             trail.iter().map(|e| (e.who.as_str(), e.what.as_str(), e.subject.as_str())).collect();

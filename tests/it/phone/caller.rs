@@ -22,6 +22,8 @@ pub(super) struct Caller {
     cseq: u32,
     /// The user that is dialled.
     dialled: String,
+    /// Whoever answered, and the header by which proxies in between pass requests on.
+    route: Option<(String, String)>,
     pub(super) media: Option<SocketAddr>,
     pub(super) payload_type: u8,
     pub(super) sequence: u16,
@@ -74,6 +76,7 @@ impl Caller {
             to: "<sip:8005550199@127.0.0.1>".to_owned(),
             cseq: 0,
             dialled: "8005550199".to_owned(),
+            route: None,
             media: None,
             payload_type: 0,
             sequence: 65_000,
@@ -88,6 +91,22 @@ impl Caller {
     pub(super) fn dials(&mut self, user: &str) {
         self.dialled = user.to_owned();
         self.to = format!("<sip:{user}@127.0.0.1>");
+    }
+
+    /// Calls from another number than others do.
+    #[cfg(feature = "store")]
+    pub(super) fn calls_from(&mut self, number: &str) {
+        self.from = format!("<sip:{number}@127.0.0.1>;tag=1");
+    }
+
+    /// Whether nobody has sent an INVITE of another call meanwhile. What came besides is forgotten.
+    #[cfg(feature = "store")]
+    pub(super) fn has_no_invite_but(&self, invite: &Message) -> bool {
+        self.sip.set_nonblocking(true).expect("set");
+        let came: Vec<Message> = std::iter::from_fn(|| self.receive()).collect();
+        self.sip.set_nonblocking(false).expect("set");
+        let is_known = |m: &Message| m.header("Call-ID") == invite.header("Call-ID");
+        came.iter().all(|message| !message.start().starts_with("INVITE") || is_known(message))
     }
 
     /// Takes part in the call that an INVITE of the line's begins, as the called.
@@ -139,13 +158,15 @@ impl Caller {
             self.cseq += 1;
         }
         let (port, cseq) = (self.port(), self.cseq);
+        // Where proxies stand between, whoever answered is named, and they are gone through.
+        let far = format!("sip:{}@127.0.0.1", self.dialled);
+        let (far, route) = self.route.as_ref().map_or((far.as_str(), ""), |(far, route)| (far, route));
         let branch = if matches!(method, "ACK") { format!("a{cseq}") } else { cseq.to_string() };
         format!(
-            "{method} sip:{}@127.0.0.1 SIP/2.0\r\n\
+            "{method} {far} SIP/2.0\r\n\
              Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{}{branch};rport\r\n\
              From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
-             Contact: <sip:5550100@127.0.0.1:{port}>\r\nMax-Forwards: 70\r\n{headers}Content-Length: {}\r\n\r\n{body}",
-            self.dialled,
+             Contact: <sip:5550100@127.0.0.1:{port}>\r\nMax-Forwards: 70\r\n{route}{headers}Content-Length: {}\r\n\r\n{body}",
             self.call_id,
             self.from,
             self.to,
@@ -229,6 +250,12 @@ impl Caller {
         let to = self.to.clone();
         self.send(&invite);
         let answer = self.answer();
+        if let (200..300, Some(route), Some(far)) =
+            (answer.status(), answer.header("Record-Route"), answer.header("Contact"))
+        {
+            let far = far.trim_start_matches('<').split('>').next().unwrap_or(far).to_owned();
+            self.route = Some((far, format!("Route: {route}\r\n")));
+        }
         let ack = self.request("ACK", "", "");
         if answer.status() < 300 {
             if let Ok(offer) = Offer::parse(answer.body().as_bytes()) {

@@ -21,18 +21,44 @@ use super::{TestLine, recorded_voice, settings};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A line with a desk and a store.
-struct Rig {
-    line: TestLine,
-    desk: Arc<DeskHost>,
-    store: Arc<Store>,
-    runtime: tokio::runtime::Runtime,
+pub(super) struct Rig {
+    pub(super) line: TestLine,
+    pub(super) desk: Arc<DeskHost>,
+    pub(super) store: Arc<Store>,
+    pub(super) runtime: tokio::runtime::Runtime,
+    node: String,
+    keeper: Option<std::thread::JoinHandle<()>>,
     folder: tempfile::TempDir,
     plan: Arc<DeskPlan>,
+}
+
+/// What is to be opened.
+pub(super) struct Setup<'a> {
+    /// A server that is shared; a file of its own otherwise.
+    pub(super) server: Option<&'a str>,
+    pub(super) node: &'a str,
+    /// Another rig of the same test.
+    pub(super) beside: Option<&'a Rig>,
+    /// By name and telephone.
+    pub(super) agents: &'a [(&'a str, &'a str)],
+    pub(super) ring_seconds: u32,
+    pub(super) settings: &'a [(&'a str, &'a str)],
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Setup { server: None, node: "here", beside: None, agents: &[], ring_seconds: 30, settings: &[] }
+    }
 }
 
 impl Rig {
     /// A desk with these agents, by name and telephone, who ring for `ring_seconds`.
     fn open(agents: &[(&str, &str)], ring_seconds: u32) -> Rig {
+        Rig::at(Setup { agents, ring_seconds, ..Setup::default() })
+    }
+
+    pub(super) fn at(setup: Setup<'_>) -> Rig {
+        let Setup { server, node, beside, agents, ring_seconds, settings } = setup;
         let mut text = "[[queue]]\nname = \"everyone\"\n".to_owned();
         for (name, rings) in agents {
             text += &format!("[[agent]]\nname = \"{name}\"\nrings = \"{rings}\"\npin = \"4711\"\n");
@@ -48,12 +74,18 @@ impl Rig {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let store = Store::open_with(folder.path().join("desk.db"), StoreOptions::default());
-        let store = Arc::new(runtime.block_on(store).expect("it opens"));
-        let (desk, notes) = DeskHost::open(Arc::clone(&plan));
-        let line = TestLine::open_at_desk(Arc::clone(&desk));
-        let rig = Rig { line, desk, store, runtime, folder, plan };
-        rig.book().open(notes, rig.desk.door()).expect("it is written");
+        let address = server.map_or_else(|| folder.path().join("desk.db"), Into::into);
+        let options =
+            StoreOptions { spool_folder: Some(folder.path().join("spool")), ..StoreOptions::default() };
+        let store = Arc::new(runtime.block_on(Store::open_with(address, options)).expect("it opens"));
+        let open = if store.is_shared() { DeskHost::open_shared } else { DeskHost::open };
+        let (desk, notes) = open(Arc::clone(&plan));
+        let line = match beside {
+            Some(other) => other.line.open_beside(Arc::clone(&desk), settings),
+            None => TestLine::open_at_desk(Arc::clone(&desk), settings),
+        };
+        let mut rig = Rig { line, desk, store, runtime, node: node.to_owned(), keeper: None, folder, plan };
+        rig.keeper = Some(rig.book().open(notes, rig.desk.door()).expect("it is written"));
         rig
     }
 
@@ -61,23 +93,31 @@ impl Rig {
         DeskBook {
             store: Arc::clone(&self.store),
             runtime: self.runtime.handle().clone(),
-            node: "here".to_owned(),
+            node: self.node.clone(),
             plan: Arc::clone(&self.plan),
             messages: self.folder.path().join("voicemail"),
         }
     }
 
-    fn sign_in(&self, name: &str) {
+    /// A line with one agent, who is there, and her telephone.
+    fn with_ana() -> (Rig, Caller) {
+        let (ana, uri) = agent();
+        let rig = Rig::open(&[("ana", &uri)], 30);
+        rig.sign_in("ana");
+        (rig, ana)
+    }
+
+    pub(super) fn sign_in(&self, name: &str) {
         self.desk.door().wants(name, Wish::Ready);
         self.until("the agent is there", || self.presence(name) == Some(Presence::Ready));
     }
 
-    fn presence(&self, name: &str) -> Option<Presence> {
+    pub(super) fn presence(&self, name: &str) -> Option<Presence> {
         let agents = self.runtime.block_on(self.store.agents()).expect("it answers");
         agents.into_iter().find(|agent| agent.name == name).map(|agent| agent.presence)
     }
 
-    fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+    pub(super) fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so() {
             assert!(Instant::now() < deadline, "{what}: said {:?}", self.line.said());
@@ -86,7 +126,7 @@ impl Rig {
     }
 
     /// The caller waits, with a telephone that sends silence, until the line has begun to say something so often.
-    fn hears_said(&self, caller: &mut Caller, prompt: &str, times: usize) {
+    pub(super) fn hears_said(&self, caller: &mut Caller, prompt: &str, times: usize) {
         let deadline = Instant::now() + PATIENCE;
         while self.line.said().iter().filter(|said| *said == prompt).count() < times {
             assert!(Instant::now() < deadline, "{prompt}: said {:?}", self.line.said());
@@ -101,18 +141,18 @@ impl Rig {
     }
 
     /// Every call is over. What signalling remembers of telephones that never answered is another test's matter.
-    fn is_over(&self) {
+    pub(super) fn is_over(&self) {
         let serving = &self.line.serving;
         self.until("every call is over", || serving.going_on() + serving.gate().at_once() == 0);
     }
 
-    fn outcomes(&self) -> Vec<(String, i64)> {
+    pub(super) fn outcomes(&self) -> Vec<(String, i64)> {
         let figures = self.runtime.block_on(self.store.figures(0, i64::MAX)).expect("it answers");
         let ended = figures.queues.iter().filter(|row| row.entries > 0);
         ended.map(|row| (row.outcome.clone(), row.entries)).collect()
     }
 
-    fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.runtime.block_on(self.store.open_entries()).expect("it answers").len()
     }
 
@@ -122,8 +162,18 @@ impl Rig {
     }
 }
 
+impl Drop for Rig {
+    /// The last steps are written before the store is gone.
+    fn drop(&mut self) {
+        self.desk.close();
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
+        }
+    }
+}
+
 /// A caller who has asked for a person.
-fn asks_for_a_person(rig: &Rig) -> Caller {
+pub(super) fn asks_for_a_person(rig: &Rig) -> Caller {
     let mut caller = Caller::call(rig.line.address);
     caller.silence(20);
     caller.press('0', |_| true);
@@ -131,7 +181,7 @@ fn asks_for_a_person(rig: &Rig) -> Caller {
 }
 
 /// Answers what comes for this telephone until it is an INVITE.
-fn rings(telephone: &mut Caller) -> Message {
+pub(super) fn rings(telephone: &mut Caller) -> Message {
     loop {
         let message = telephone.asked();
         if message.start().starts_with("INVITE") {
@@ -143,9 +193,7 @@ fn rings(telephone: &mut Caller) -> Message {
 
 #[test]
 fn who_waits_for_the_only_agent_hears_the_place_and_gets_them() {
-    let (mut ana, uri) = agent();
-    let rig = Rig::open(&[("ana", &uri)], 30);
-    rig.sign_in("ana");
+    let (rig, mut ana) = Rig::with_ana();
     let mut first = asks_for_a_person(&rig);
     let invite = rings(&mut ana);
     picks_up(&mut ana, &invite);
@@ -204,9 +252,7 @@ fn an_agent_who_does_not_answer_is_passed_over_and_away() {
 
 #[test]
 fn who_hangs_up_while_waiting_has_given_up() {
-    let (_ana, uri) = agent();
-    let rig = Rig::open(&[("ana", &uri)], 30);
-    rig.sign_in("ana");
+    let (rig, _ana) = Rig::with_ana();
     let mut caller = asks_for_a_person(&rig);
     rig.hears_said(&mut caller, "transfer", 1);
     rig.until("the caller has a place", || rig.waiting() == 1);
@@ -240,9 +286,7 @@ fn a_callback_is_promised_once() {
 
 #[test]
 fn back_to_the_line_the_dialogue_goes_on() {
-    let (_ana, uri) = agent();
-    let rig = Rig::open(&[("ana", &uri)], 30);
-    rig.sign_in("ana");
+    let (rig, _ana) = Rig::with_ana();
     let mut caller = asks_for_a_person(&rig);
     // The only agent's telephone rings and rings, and the next caller hears the place.
     let mut next = asks_for_a_person(&rig);
@@ -284,9 +328,7 @@ fn a_message_is_recorded_heard_and_kept_whole() {
 
 #[test]
 fn who_waited_when_the_line_died_is_called_back() {
-    let (_ana, uri) = agent();
-    let rig = Rig::open(&[("ana", &uri)], 30);
-    rig.sign_in("ana");
+    let (rig, _ana) = Rig::with_ana();
     let mut caller = asks_for_a_person(&rig);
     rig.until("the caller has a place", || rig.waiting() == 1);
     // The same node begins anew, with nothing but what the store holds.
@@ -303,6 +345,12 @@ fn who_waited_when_the_line_died_is_called_back() {
 impl Rig {
     /// A promise to a number that rings at a telephone of the test's, due now, and whoever keeps it.
     fn promises_and_keeps(&self, number: &str, telephone: &Caller) -> Keeping {
+        self.promises(number);
+        self.keeps(telephone.port())
+    }
+
+    /// A promise that is due now.
+    fn promises(&self, number: &str) {
         let now = jiff::Timestamp::now();
         let place = ("promised".parse().expect("an id"), "everyone", now);
         let plan = CallbackPlan::of(&self.plan);
@@ -310,7 +358,11 @@ impl Rig {
         let promise = Callback::promise(&plan, now, place, number.parse().expect("a number"), window);
         let kept = self.store.promise_callback(&plan, promise, now);
         self.runtime.block_on(kept).expect("it is kept");
-        let by = format!("sip:{{number}}@127.0.0.1:{}", telephone.port());
+    }
+
+    /// Whoever keeps promises; all numbers ring at this port.
+    pub(super) fn keeps(&self, port: u16) -> Keeping {
+        let by = format!("sip:{{number}}@127.0.0.1:{port}");
         let rules = [("dial_by", by.as_str()), ("dial_allow", "555"), ("dial_hours", "00:00-24:00")];
         let (config, _) = settings(&rules);
         let callbacks = Callbacks {
@@ -322,7 +374,7 @@ impl Rig {
             agents: phone::Agents::from_settings(&config).expect("agents"),
             desk: Arc::clone(&self.desk),
             answerer: Arc::clone(self.line.serving.answerer()),
-            node: "here".to_owned(),
+            node: self.node.clone(),
         };
         callbacks.keep().expect("a thread")
     }

@@ -3,6 +3,9 @@
 //! The line's engines are stand-ins here, so that these tests need no models; `whole_line.rs` and the call
 //! by telephone have real ones.
 
+#[cfg(feature = "store")]
+mod balancer;
+
 mod caller;
 
 #[cfg(feature = "store")]
@@ -14,12 +17,20 @@ mod growth;
 
 mod handing_over;
 
+#[cfg(feature = "store")]
+mod killed_node;
+
 mod mutated;
 
 #[cfg(feature = "host")]
 mod nodes;
 
 mod overload;
+
+#[cfg(feature = "store")]
+#[path = "../postgres.rs"]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+mod postgres;
 
 mod signalling;
 
@@ -28,6 +39,9 @@ mod sipp;
 mod sound;
 
 mod torture;
+
+#[cfg(feature = "store")]
+mod two_nodes;
 
 #[cfg(feature = "host")]
 mod whole_call;
@@ -186,8 +200,15 @@ pub(crate) struct TestLine {
 
 /// Tests of sound share the machine; a test of load has it to itself.
 enum Machine {
-    Shared { _guard: RwLockReadGuard<'static, ()> },
-    Alone { _guard: RwLockWriteGuard<'static, ()> },
+    Shared {
+        _guard: RwLockReadGuard<'static, ()>,
+    },
+    Alone {
+        _guard: RwLockWriteGuard<'static, ()>,
+    },
+    /// Another line of the same test has it.
+    #[cfg(feature = "store")]
+    Beside,
 }
 
 static MACHINE: RwLock<()> = RwLock::new(());
@@ -251,11 +272,21 @@ impl TestLine {
 
     /// A line whose callers wait at a desk.
     #[cfg(feature = "store")]
-    pub(crate) fn open_at_desk(desk: Arc<DeskHost>) -> TestLine {
+    pub(crate) fn open_at_desk(desk: Arc<DeskHost>, changes: &[(&str, &str)]) -> TestLine {
         let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        TestLine::serve_desk(desk, changes, Machine::Shared { _guard: guard })
+    }
+
+    /// Another such line beside this one, which has the machine for both.
+    #[cfg(feature = "store")]
+    pub(crate) fn open_beside(&self, desk: Arc<DeskHost>, changes: &[(&str, &str)]) -> TestLine {
+        TestLine::serve_desk(desk, changes, Machine::Beside)
+    }
+
+    #[cfg(feature = "store")]
+    fn serve_desk(desk: Arc<DeskHost>, changes: &[(&str, &str)], machine: Machine) -> TestLine {
         let (answerer, book) = TestLine::hums(true);
-        let second = Duration::from_secs(1);
-        TestLine::serve_at(second, &[], answerer, book, Machine::Shared { _guard: guard }, Some(desk))
+        TestLine::serve_at(Duration::from_secs(1), changes, answerer, book, machine, Some(desk))
     }
 
     /// Names of the prompts that were begun so far.

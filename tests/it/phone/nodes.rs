@@ -4,14 +4,12 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-#[path = "../postgres.rs"]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-mod postgres;
+use super::balancer::{Balancer, Running, free_port};
+use super::postgres;
 
 /// How long anything may take, on a machine that does other things besides.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -19,14 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
-
-/// A UDP port that is free now.
-fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
-}
-
-/// A process that does not outlive its test.
-struct Running(Child);
 
 impl Running {
     fn signal(&self, name: &str) {
@@ -47,13 +37,6 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// `attendant serve`, with its log in a file.
 struct Node {
     running: Running,
@@ -65,45 +48,16 @@ struct Centre {
     folder: tempfile::TempDir,
     database: String,
     ports: [u16; 2],
-    balancer: u16,
-    _kamailio: Running,
+    balancer: Balancer,
 }
 
 impl Centre {
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     fn open() -> Option<Centre> {
-        let program =
-            ["/usr/sbin/kamailio", "/usr/local/sbin/kamailio"].into_iter().find(|p| Path::new(p).exists());
-        let Some(program) = program else {
-            eprintln!("skipped: no kamailio; `make test-nodes` installs it");
-            return None;
-        };
         let database = postgres::database()?;
         let folder = tempfile::tempdir().expect("a folder");
-        let (ports, balancer) = ([free_port(), free_port()], free_port());
-        let rows: String = ["one", "two"]
-            .iter()
-            .zip(ports)
-            .map(|(name, port)| format!("1 sip:127.0.0.1:{port} 0 0 duid={name}\n"))
-            .collect();
-        let list = folder.path().join("dispatcher.list");
-        std::fs::write(&list, rows).expect("written");
-        let log = File::create(folder.path().join("kamailio.log")).expect("a log");
-        let kamailio = Command::new(program)
-            .args(["-DD", "-E", "-f"])
-            .arg(top().join("deploy/kamailio/kamailio.cfg"))
-            .args(["-A", &format!("LISTEN=udp:127.0.0.1:{balancer}")])
-            .args(["-A", &format!("NODES=\"{}\"", list.display()), "-A", "PING=1"])
-            .arg("-Y")
-            .arg(folder.path())
-            .arg("-w")
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log"))
-            .stderr(log)
-            .spawn()
-            .expect("it starts");
-        Some(Centre { folder, database, ports, balancer, _kamailio: Running(kamailio) })
+        let ports = [free_port(), free_port()];
+        let balancer = Balancer::open(&folder, ports)?;
+        Some(Centre { folder, database, ports, balancer })
     }
 
     fn attendant(&self, args: &[&str]) -> Command {
@@ -156,7 +110,7 @@ impl Centre {
         std::fs::create_dir_all(&folder).expect("a folder");
         let sipp = Command::new("sipp")
             .current_dir(&folder)
-            .arg(format!("127.0.0.1:{}", self.balancer))
+            .arg(self.balancer.address().to_string())
             .arg("-sf")
             .arg(super::sipp::scenario("through_balancer.xml"))
             .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-s", "8005550199", "-nostdin"])
