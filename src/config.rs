@@ -102,6 +102,11 @@ pub const KEYS: &[Key] = &[
     },
     Key { name: "sip_tls_key", default: "", help: "its private key, a PEM file" },
     Key {
+        name: "sip_tls_authorities",
+        default: "",
+        help: "certificates of the authorities by which the line believes those whom it calls by TLS, a PEM file",
+    },
+    Key {
         name: "sip_registrar",
         default: "",
         help: "SIP URI of a registrar that sends calls to those who register",
@@ -132,6 +137,16 @@ pub const KEYS: &[Key] = &[
         help: "hashes of passwords that are offered, the first one first",
     },
     Key { name: "sip_trusted", default: "", help: "networks that may call without a password" },
+    Key {
+        name: "srtp_accept",
+        default: "tls",
+        help: "signalling over which callers may have encrypted sound: tls, any (others then read the key) or none",
+    },
+    Key {
+        name: "srtp_offer",
+        default: "none",
+        help: "signalling over which the line's own offers are of encrypted sound alone: tls, any or none",
+    },
     Key { name: "sip_codecs", default: "PCMU, PCMA, G722, opus", help: "codecs that the line speaks" },
     Key { name: "sip_ring_ms", default: "0", help: "how long the line rings before it picks up" },
     Key { name: "sip_user", default: "", help: "account with a provider or a switch, where one is needed" },

@@ -15,6 +15,10 @@
 #[expect(dead_code, reason = "the tests' caller can do more than a bench asks of it")]
 mod caller;
 
+#[path = "../../tests/it/phone/stream.rs"]
+#[expect(dead_code, reason = "likewise")]
+mod stream;
+
 mod callers;
 
 #[cfg(feature = "host")]

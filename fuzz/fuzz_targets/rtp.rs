@@ -1,8 +1,10 @@
-//! Any run of datagrams goes through the receiving side: packets, keys, the jitter buffer, reports.
+//! Any run of datagrams goes through the receiving side: packets, keys, the jitter buffer, reports; and once more to whoever
+//! opens encrypted ones.
 #![no_main]
 
 use attendant::audio::{JitterBuffer, Pull};
 use attendant::wire::rtp::{Packet, Reception, SenderInfo, sender_report};
+use attendant::wire::srtp::{Key, Opener, Suite};
 use attendant::wire::telephone_event::EventReceiver;
 use libfuzzer_sys::fuzz_target;
 
@@ -10,6 +12,7 @@ fuzz_target!(|datagrams: Vec<Vec<u8>>| {
     let mut jitter = JitterBuffer::new(2, 10);
     let mut events = EventReceiver::default();
     let mut reception = Reception::default();
+    let mut opener = Opener::new(Suite::Tag32, &Key([7; 30]), 1);
     let mut played = 0;
     for (n, bytes) in datagrams.iter().enumerate() {
         if let Some(packet) = Packet::parse(bytes) {
@@ -17,6 +20,8 @@ fuzz_target!(|datagrams: Vec<Vec<u8>>| {
             events.handle_packet(packet.timestamp, packet.payload);
             jitter.push(packet.ssrc, packet.sequence, packet.payload);
         }
+        assert_eq!(opener.open(&mut bytes.clone()), None, "nobody has the key");
+        assert_eq!(opener.open_report(&mut bytes.clone()), None, "nobody has the key");
         if n % 2 == 0 && matches!(jitter.pull(), Pull::Packet(_)) {
             played += 1;
         }

@@ -1,19 +1,39 @@
-//! Any datagram is judged, and what is answered to it holds no header of the sender's making.
+//! Any datagram is judged, and any stream of messages, and what is answered holds no header of the sender's making.
 #![no_main]
 
-use attendant::wire::sip::{Verdict, screen};
+use attendant::wire::sip::{Framed, Verdict, frame, screen};
 use libfuzzer_sys::fuzz_target;
 
 const OURS: [&str; 7] = ["Via: ", "From: ", "To: ", "Call-ID: ", "CSeq: ", "Warning: ", "Content-Length: 0"];
 
-fuzz_target!(|bytes: &[u8]| match screen(bytes) {
-    Verdict::Pass(length) => assert!(length <= bytes.len(), "more than came"),
-    Verdict::Refuse { answer: Some(answer), .. } => {
-        let text = String::from_utf8(answer).expect("text");
-        let head = text.strip_suffix("\r\n\r\n").expect("a whole head");
-        for line in head.split(['\r', '\n']).skip(1).filter(|line| !line.is_empty()) {
-            assert!(OURS.iter().any(|ours| line.starts_with(ours)), "a header of the sender's: {line}");
+fn is_ours(answer: Vec<u8>) {
+    let text = String::from_utf8(answer).expect("text");
+    let head = text.strip_suffix("\r\n\r\n").expect("a whole head");
+    for line in head.split(['\r', '\n']).skip(1).filter(|line| !line.is_empty()) {
+        assert!(OURS.iter().any(|ours| line.starts_with(ours)), "a header of the sender's: {line}");
+    }
+}
+
+fn judged(verdict: Verdict, there: usize) {
+    match verdict {
+        Verdict::Pass(length) => assert!(length <= there, "more than came"),
+        Verdict::Refuse { answer: Some(answer), .. } => is_ours(answer),
+        Verdict::Refuse { answer: None, .. } | Verdict::KeepAlive { .. } => {}
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    judged(screen(bytes), bytes.len());
+    let mut rest = bytes;
+    loop {
+        match frame(rest) {
+            Framed::Whole(length, verdict) => {
+                assert!(length > 0, "the stream goes on");
+                judged(verdict, length);
+                rest = &rest[length..];
+            }
+            Framed::Broken { answer, .. } => break answer.into_iter().for_each(is_ours),
+            Framed::Partial => break,
         }
     }
-    Verdict::Refuse { answer: None, .. } | Verdict::KeepAlive { .. } => {}
 });

@@ -11,7 +11,9 @@ use crate::audio::Frame;
 use crate::call::{Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId, WayOut};
 use crate::channel::gate::Limits;
 use crate::channel::load::LoadLimits;
-use crate::channel::sip::{Account, Callers, HandOver, Means, PhoneCall, SipSettings, Taker, Tls};
+use crate::channel::sip::{
+    Account, Callers, HandOver, Means, PhoneCall, SipSettings, Srtp, SrtpOver, Taker, Tls,
+};
 use crate::config::{Config, ConfigError};
 use crate::desk::{Caller, Event as DeskEvent};
 use crate::wire::digest::{Algorithm, Users};
@@ -73,12 +75,11 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
             .map(Some)
             .map_err(|_| config.unfit(key, "an address and port, or none")),
     };
+    let read =
+        |key| std::fs::read(config.get(key)).map_err(|_| config.unfit(key, "a PEM file that can be read"));
     let tls = match address("sip_tls_listen")? {
         None => None,
         Some(listen) => {
-            let read = |key| {
-                std::fs::read(config.get(key)).map_err(|_| config.unfit(key, "a PEM file that can be read"))
-            };
             Some(Tls { listen, certificate: read("sip_tls_certificate")?, key: read("sip_tls_key")? })
         }
     };
@@ -106,6 +107,10 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
             .ok_or_else(|| config.unfit("sip_listen", "an address and port like 0.0.0.0:5060, or none"))?,
         tcp: address("sip_tcp_listen")?,
         tls,
+        tls_authorities: match config.get("sip_tls_authorities") {
+            "" => None,
+            _ => Some(read("sip_tls_authorities")?),
+        },
         registrar,
         public,
         rtp_ports: ports
@@ -121,7 +126,17 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
         }),
         second: Duration::from_secs(1),
         callers: callers(config)?,
+        srtp: Srtp { accepts: srtp_over(config, "srtp_accept")?, offers: srtp_over(config, "srtp_offer")? },
     }))
+}
+
+fn srtp_over(config: &Config, key: &'static str) -> Result<SrtpOver, ConfigError> {
+    match config.get(key) {
+        "none" => Ok(SrtpOver::Nothing),
+        "tls" => Ok(SrtpOver::Tls),
+        "any" => Ok(SrtpOver::Anything),
+        _ => Err(config.unfit(key, "tls, any or none")),
+    }
 }
 
 /// Who may call by a password; `None` where nobody is asked for one.

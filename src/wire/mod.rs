@@ -1,5 +1,5 @@
-//! What telephones send: RTP packets, telephone-events, SDP, the outer shape of SIP messages, and the media streams
-//! of providers and PBXs.
+//! What telephones send: RTP packets, encrypted or not, telephone-events, SDP, the outer shape of SIP messages, and the
+//! media streams of providers and PBXs.
 //!
 //! Bytes in, values out; no socket is touched here and nothing fails on what a stranger sends. What cannot be
 //! read is `None` or a named refusal. Read [`rtp::Packet`] first, then [`sdp::Offer`]; for streams, [`stream::StreamLeg`].
@@ -10,11 +10,15 @@ pub mod latch;
 
 pub mod rtp;
 
+pub mod sdes;
+
 pub mod sdp;
 
 pub mod session_timer;
 
 pub mod sip;
+
+pub mod srtp;
 
 pub mod stream;
 

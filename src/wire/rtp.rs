@@ -26,16 +26,9 @@ pub struct Packet<'a> {
 impl<'a> Packet<'a> {
     /// Reads a datagram; `None` where it is no RTP packet of version 2, or is RTCP.
     pub fn parse(bytes: &'a [u8]) -> Option<Packet<'a>> {
-        let (&[first, second, s0, s1, t0, t1, t2, t3, x0, x1, x2, x3], rest) =
+        let (&[first, second, s0, s1, t0, t1, t2, t3, x0, x1, x2, x3], _) =
             bytes.split_first_chunk::<HEADER>()?;
-        if bytes.len() > LARGEST || first >> 6 != 2 || is_rtcp(bytes) {
-            return None;
-        }
-        let mut payload = rest.get(4 * usize::from(first & 0x0f)..)?;
-        if first & 0x10 != 0 {
-            let words = u16::from_be_bytes([*payload.get(2)?, *payload.get(3)?]);
-            payload = payload.get(4 + 4 * usize::from(words)..)?;
-        }
+        let mut payload = bytes.get(header_length(bytes)?..)?;
         if first & 0x20 != 0 {
             let padding = usize::from(*payload.last()?);
             let keep = payload.len().checked_sub(padding).filter(|_| padding > 0)?;
@@ -60,6 +53,21 @@ impl<'a> Packet<'a> {
         out.extend(self.ssrc.to_be_bytes());
         out.extend(self.payload);
     }
+}
+
+/// Bytes of a datagram up to the payload; `None` where it is no RTP packet of version 2, or is RTCP.
+pub(super) fn header_length(bytes: &[u8]) -> Option<usize> {
+    let (&[first, ..], rest) = bytes.split_first_chunk::<HEADER>()?;
+    if bytes.len() > LARGEST || first >> 6 != 2 || is_rtcp(bytes) {
+        return None;
+    }
+    let mut length = HEADER + 4 * usize::from(first & 0x0f);
+    let behind_sources = rest.get(length - HEADER..)?;
+    if first & 0x10 != 0 {
+        let words = u16::from_be_bytes([*behind_sources.get(2)?, *behind_sources.get(3)?]);
+        length += 4 + 4 * usize::from(words);
+    }
+    (length <= bytes.len()).then_some(length)
 }
 
 /// Whether a datagram on a port that carries both is RTCP (RFC 5761, section 4: types 192 to 223).

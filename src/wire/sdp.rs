@@ -4,6 +4,9 @@ use core::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Media, Session};
 
+use super::sdes::Crypto;
+use super::srtp::{Key, Suite};
+
 /// A codec that the line speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
@@ -123,9 +126,25 @@ pub enum SdpError {
     /// No codec in common.
     #[error("the description has no codec that the line speaks")]
     NoCodec,
-    /// Only encrypted sound (SRTP), which the line does not speak.
-    #[error("the description has encrypted audio only, expected RTP/AVP")]
+    /// Only encrypted sound, where its key would be read by all, or by a way to agree on keys that the line does not
+    /// have.
+    #[error("the description has encrypted audio only, expected RTP/AVP, or over TLS RTP/SAVP with a=crypto")]
     Encrypted,
+    /// Sound in the clear, where encrypted sound was asked for.
+    #[error("the description has audio in the clear, expected RTP/SAVP with a=crypto")]
+    Clear,
+}
+
+/// Whether sound may be encrypted by keys that stand in the description (RFC 4568).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// It may not: whoever reads the description could listen.
+    #[default]
+    Never,
+    /// Where the peer wants it.
+    Possible,
+    /// It must be.
+    Demanded,
 }
 
 /// What a peer describes, reduced to what the line uses of it.
@@ -141,6 +160,8 @@ pub struct Offer {
     pub codecs: Vec<(Codec, u8)>,
     /// Payload types of telephone-events, with their clocks.
     pub events: Vec<(u8, u32)>,
+    /// How the peer encrypts what it sends; `None` for sound in the clear.
+    pub crypto: Option<Crypto>,
     /// The media lines as offered, so that the answer can mirror them: medium, protocol, formats, and whether it
     /// is the one that is used.
     lines: Vec<(String, String, String, bool)>,
@@ -163,24 +184,46 @@ pub struct Agreed {
     pub rtcp: Option<SocketAddr>,
     /// Which way.
     pub direction: Direction,
+    /// How the peer encrypts what it sends, and by which suite the line does; `None` for sound in the clear.
+    pub crypto: Option<Crypto>,
 }
 
 impl Offer {
-    /// Reads a description.
+    /// Reads a description of sound in the clear.
     ///
     /// # Errors
     /// It is no SDP, or holds no audio stream over RTP with an address.
     pub fn parse(body: &[u8]) -> Result<Offer, SdpError> {
+        Offer::parse_as(body, Encryption::Never)
+    }
+
+    /// Reads a description. Where sound may be encrypted, a stream that is goes before one in the clear; one in the
+    /// clear that brings a key is encrypted as well (RFC 8643).
+    ///
+    /// # Errors
+    /// It is no SDP, or holds no audio stream over RTP with an address, encrypted as it has to be.
+    pub fn parse_as(body: &[u8], encryption: Encryption) -> Result<Offer, SdpError> {
         let session = Session::parse(body).map_err(|_| SdpError::Malformed)?;
-        let used = session
-            .medias
-            .iter()
-            .position(|m| m.media == "audio" && m.port != 0 && is_rtp(&m.proto))
-            .ok_or_else(|| {
-                let encrypted = session.medias.iter().any(|m| m.media == "audio" && m.proto.contains("SAVP"));
-                if encrypted { SdpError::Encrypted } else { SdpError::NoAudio }
-            })?;
-        let media = &session.medias[used];
+        let streams = || {
+            session.medias.iter().enumerate().filter(|(_, m)| m.media == "audio" && m.port != 0).filter_map(
+                |(n, media)| {
+                    let crypto = match encryption {
+                        Encryption::Never => None,
+                        Encryption::Possible | Encryption::Demanded => crypto(media),
+                    };
+                    (is_rtp(&media.proto) || (is_secure(&media.proto) && crypto.is_some()))
+                        .then_some((n, media, crypto))
+                },
+            )
+        };
+        let encrypted = streams().find(|(_, _, crypto)| crypto.is_some());
+        let (used, media, crypto) = encrypted.or_else(|| streams().next()).ok_or_else(|| {
+            let encrypted = session.medias.iter().any(|m| m.media == "audio" && m.proto.contains("SAVP"));
+            if encrypted { SdpError::Encrypted } else { SdpError::NoAudio }
+        })?;
+        if crypto.is_none() && encryption == Encryption::Demanded {
+            return Err(SdpError::Clear);
+        }
         let rtp = SocketAddr::new(address(&session, media).ok_or(SdpError::NoAudio)?, media.port);
         let attributes = named(&media.attributes);
         let direction = (attributes.iter())
@@ -197,6 +240,7 @@ impl Offer {
             direction,
             codecs,
             events,
+            crypto,
             lines: lines.map(|(n, m)| (m.media.clone(), m.proto.clone(), m.fmt.clone(), n == used)).collect(),
         })
     }
@@ -218,10 +262,12 @@ impl Offer {
             rtp: self.rtp,
             rtcp: self.rtcp,
             direction: self.direction,
+            crypto: self.crypto,
         })
     }
 
-    /// The answer: every line of the offer is mirrored, all but one of them with port 0.
+    /// The answer: every line of the offer is mirrored, all but one of them with port 0. Where sound is encrypted, `ours`
+    /// has to bring a key.
     pub fn answer(&self, agreed: &Agreed, ours: &Ours) -> String {
         let mut text = ours.session();
         for (medium, protocol, formats, used) in &self.lines {
@@ -240,6 +286,10 @@ impl Offer {
             if let Some(pt) = agreed.events {
                 let hz = self.events.iter().find(|(p, _)| *p == pt).map_or(8_000, |(_, hz)| *hz);
                 text.push_str(&format!("a=rtpmap:{pt} telephone-event/{hz}\r\na=fmtp:{pt} 0-15\r\n"));
+            }
+            if let (Some(theirs), Some(key)) = (agreed.crypto, ours.key) {
+                let own = Crypto { key, mki: 0, ..theirs };
+                text.push_str(&format!("a=crypto:{}\r\n", own.value()));
             }
             text.push_str("a=ptime:20\r\n");
             if agreed.rtcp.is_none() {
@@ -260,6 +310,8 @@ pub struct Ours {
     pub session: u64,
     /// Counts its descriptions.
     pub version: u64,
+    /// The key that the line encrypts by, where it does.
+    pub key: Option<Key>,
 }
 
 impl Ours {
@@ -276,7 +328,13 @@ impl Ours {
         let types: Vec<String> =
             codecs.iter().map(|c| c.payload_type().to_string()).chain([EVENTS.to_string()]).collect();
         let mut text = self.session();
-        text.push_str(&format!("m=audio {} RTP/AVP {}\r\n", self.rtp.port(), types.join(" ")));
+        let protocol = if self.key.is_some() { "RTP/SAVP" } else { "RTP/AVP" };
+        text.push_str(&format!("m=audio {} {protocol} {}\r\n", self.rtp.port(), types.join(" ")));
+        if let Some(key) = self.key {
+            // One suite, the one that all have: each more would want a key of its own (RFC 4568, section 6.1).
+            let crypto = Crypto { tag: 1, suite: Suite::Tag80, key, mki: 0 };
+            text.push_str(&format!("a=crypto:{}\r\n", crypto.value()));
+        }
         for codec in codecs {
             text.push_str(&format!("a=rtpmap:{} {}\r\n", codec.payload_type(), codec.rtpmap()));
         }
@@ -287,8 +345,19 @@ impl Ours {
 }
 
 fn is_rtp(protocol: &str) -> bool {
-    // What is encrypted would need SRTP, which is not there.
     matches!(protocol, "RTP/AVP" | "RTP/AVPF")
+}
+
+fn is_secure(protocol: &str) -> bool {
+    matches!(protocol, "RTP/SAVP" | "RTP/SAVPF")
+}
+
+/// The first way to encrypt a stream that the line has, too.
+fn crypto(media: &Media) -> Option<Crypto> {
+    named(&media.attributes)
+        .iter()
+        .filter(|(name, _)| name == "crypto")
+        .find_map(|(_, value)| Crypto::parse(value))
 }
 
 fn address(session: &Session, media: &Media) -> Option<IpAddr> {

@@ -9,7 +9,7 @@ fn described(media: &str) -> String {
 const PLAIN: &str = "m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n";
 
 fn ours() -> Ours {
-    Ours { rtp: "198.51.100.1:5004".parse().expect("an address"), session: 7, version: 1 }
+    Ours { rtp: "198.51.100.1:5004".parse().expect("an address"), session: 7, version: 1, key: None }
 }
 
 fn offer(media: &str) -> Offer {
@@ -90,6 +90,42 @@ fn our_own_offer_is_agreed_on_by_ourselves() {
     assert_eq!(offer.agree(&[Codec::Opus]).expect("agreed").events, Some(101));
 }
 
+const SECURE: &str = "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 F8_128_HMAC_SHA1_80 inline:QUJD\r\na=crypto:2 \
+    AES_CM_128_HMAC_SHA1_32 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20\r\n";
+
+#[test]
+fn encrypted_sound_is_answered_with_a_key_of_our_own_where_it_may_be() {
+    let key = Key([7; 30]);
+    let ours = Ours { key: Some(key), ..ours() };
+    let parsed = |media: &str, encryption| Offer::parse_as(described(media).as_bytes(), encryption);
+    let plain = "m=audio 4002 RTP/AVP 8\r\n";
+    // Encrypted sound goes first, wherever it stands.
+    let offer = parsed(&format!("{plain}{SECURE}"), Encryption::Possible).expect("encrypted");
+    let agreed = offer.agree(&Codec::ALL).expect("agreed");
+    let crypto = agreed.crypto.expect("the second one");
+    assert_eq!((crypto.tag, crypto.suite, agreed.rtp.port()), (2, Suite::Tag32, 4000));
+    let answer = offer.answer(&agreed, &ours);
+    assert!(answer.contains("m=audio 0 RTP/AVP 8\r\nm=audio 5004 RTP/SAVP 0\r\n"), "{answer}");
+    let read = Offer::parse_as(answer.as_bytes(), Encryption::Demanded).expect("our own");
+    assert_eq!(read.crypto, Some(Crypto { key, ..crypto }));
+    // A key beside sound in the clear is taken up, and the answer says so in the same words (RFC 8643).
+    let offer = parsed(&SECURE.replace("SAVP", "AVP"), Encryption::Possible).expect("encrypted");
+    let answer = offer.answer(&offer.agree(&Codec::ALL).expect("agreed"), &ours);
+    assert!(answer.contains("RTP/AVP 0\r\n") && answer.contains("a=crypto:2 AES"), "{answer}");
+    let unkeyed = parsed("m=audio 4000 RTP/SAVP 0\r\n", Encryption::Possible);
+    assert_eq!(unkeyed, Err(SdpError::Encrypted), "no key at all");
+    assert!(parsed(plain, Encryption::Possible).expect("in the clear").crypto.is_none());
+    assert_eq!(parsed(plain, Encryption::Demanded), Err(SdpError::Clear));
+}
+
+#[test]
+fn our_own_offer_of_encrypted_sound_is_agreed_on_by_ourselves() {
+    let text = Ours { key: Some(Key([7; 30])), ..ours() }.offer(&Codec::ALL);
+    assert_eq!(Offer::parse(text.as_bytes()), Err(SdpError::Encrypted));
+    let offer = Offer::parse_as(text.as_bytes(), Encryption::Demanded).expect("our own");
+    assert_eq!(offer.crypto.map(|crypto| (crypto.tag, crypto.suite)), Some((1, Suite::Tag80)));
+}
+
 proptest! {
     #[test]
     fn any_body_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
@@ -98,12 +134,14 @@ proptest! {
 
     #[test]
     fn a_bent_description_is_read_or_refused(at in 0usize..300, byte: u8, cut in 0usize..300) {
-        let mut bytes = described(PLAIN).into_bytes();
+        let mut bytes = described(&format!("{SECURE}{PLAIN}")).into_bytes();
         let len = bytes.len();
         bytes[at % len] = byte;
         bytes.truncate(len - cut % len);
-        if let Ok(offer) = Offer::parse(&bytes) && let Ok(agreed) = offer.agree(&Codec::ALL) {
-            prop_assert!(Offer::parse(offer.answer(&agreed, &ours()).as_bytes()).is_ok() || agreed.payload_type > 0);
+        if let Ok(offer) = Offer::parse_as(&bytes, Encryption::Possible) && let Ok(agreed) = offer.agree(&Codec::ALL) {
+            let answer = offer.answer(&agreed, &Ours { key: Some(Key([7; 30])), ..ours() });
+            let read = Offer::parse_as(answer.as_bytes(), Encryption::Possible);
+            prop_assert!(read.is_ok_and(|read| read.crypto.is_some() == agreed.crypto.is_some()), "{answer}");
         }
     }
 }

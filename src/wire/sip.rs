@@ -77,6 +77,63 @@ pub fn screen(bytes: &[u8]) -> Verdict {
     }
 }
 
+/// What a stream of bytes begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Framed {
+    /// A message that is not all there yet.
+    Partial,
+    /// So many bytes, and what to do with them.
+    Whole(usize, Verdict),
+    /// Something of which nobody can tell where it ends. After the answer, if there is one, the connection is closed:
+    /// what comes next could be anything (RFC 3261, section 18.3).
+    Broken {
+        /// What is wrong with it.
+        why: &'static str,
+        /// The whole answer.
+        answer: Option<Vec<u8>>,
+    },
+}
+
+/// Judges the beginning of what has come over a stream, where Content-Length alone tells messages apart.
+pub fn frame(bytes: &[u8]) -> Framed {
+    // Further ones may be there already.
+    let bytes = &bytes[..bytes.len().min(LARGEST)];
+    if bytes.starts_with(b"\r\n") {
+        // Half of a ping is taken for a pong: whoever sends it so asks again.
+        let ping = bytes.starts_with(b"\r\n\r\n");
+        return Framed::Whole(if ping { 4 } else { 2 }, Verdict::KeepAlive { ping });
+    }
+    let broken = |why| Framed::Broken { why, answer: None };
+    if end_of_head(bytes).is_none() {
+        return if bytes.len() < LARGEST { Framed::Partial } else { broken("its headers do not end") };
+    }
+    let Some(head) = Head::read(bytes) else { return broken("it has no start line and headers") };
+    let refused = |Fault { code, why }| Framed::Broken { why, answer: head.answer(code, why) };
+    let body = match head.stated_length() {
+        Ok(Some(body)) => body,
+        Ok(None) => return refused(bad("Content-Length has to stand where messages come one after another")),
+        Err(fault) => return refused(fault),
+    };
+    let whole = head.length + body;
+    if whole > LARGEST {
+        return refused(Fault { code: 513, why: "the message is larger than 65535 bytes" });
+    }
+    if bytes.len() < whole {
+        return Framed::Partial;
+    }
+    Framed::Whole(
+        whole,
+        match head.judge(body) {
+            Ok(_) => Verdict::Pass(whole),
+            Err(Fault { code, why }) => Verdict::Refuse { why, answer: head.answer(code, why) },
+        },
+    )
+}
+
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n")
+}
+
 struct Fault {
     code: u16,
     why: &'static str,
@@ -91,7 +148,7 @@ impl<'a> Head<'a> {
         if bytes.len() > LARGEST {
             return None;
         }
-        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
+        let end = end_of_head(bytes)?;
         // Bodies may be binary; the head is UTF-8 (RFC 3261, section 7).
         let text = core::str::from_utf8(&bytes[..end]).ok()?;
         let mut lines = text.split("\r\n");
@@ -161,6 +218,13 @@ impl<'a> Head<'a> {
                 return Err(bad("Max-Forwards is not a number from 0 to 255"));
             }
         }
+        match self.stated_length()?.unwrap_or(there) {
+            body if body > there => Err(bad("Content-Length is larger than the message")),
+            body => Ok(body),
+        }
+    }
+
+    fn stated_length(&self) -> Result<Option<usize>, Fault> {
         let mut length = None;
         for stated in self.all("content-length") {
             let stated = number(stated, LARGEST as u32).ok_or_else(|| bad("Content-Length is no length"))?;
@@ -169,10 +233,7 @@ impl<'a> Head<'a> {
             }
             length = Some(stated);
         }
-        match length.map_or(there, |stated| stated as usize) {
-            body if body > there => Err(bad("Content-Length is larger than the message")),
-            body => Ok(body),
-        }
+        Ok(length.map(|stated| stated as usize))
     }
 
     fn judge_start(&self) -> Result<(), Fault> {
@@ -246,6 +307,7 @@ impl<'a> Head<'a> {
             416 => "Unsupported URI Scheme",
             501 => "Not Implemented",
             505 => "Version Not Supported",
+            513 => "Message Too Large",
             _ => "Bad Request",
         };
         let mut answer = format!("SIP/2.0 {code} {reason}\r\n");

@@ -198,3 +198,61 @@ fn bend(bytes: &mut Vec<u8>, random: &mut SplitMix64) {
         _ => bytes.insert(at, b"\r\n:;<>\" 0-,/@\0"[(random.next_u64() % 14) as usize]),
     }
 }
+
+/// What a stream begins with, and how many messages pass before it ends or breaks.
+fn framed(text: &str) -> (usize, Framed) {
+    let (mut bytes, mut passed) = (text.as_bytes(), 0);
+    loop {
+        match frame(bytes) {
+            Framed::Whole(length, Verdict::Pass(passing)) => {
+                assert_eq!(length, passing);
+                (bytes, passed) = (&bytes[length..], passed + 1);
+            }
+            Framed::Whole(length, Verdict::KeepAlive { .. }) => bytes = &bytes[length..],
+            other @ (Framed::Whole(_, Verdict::Refuse { .. }) | Framed::Partial | Framed::Broken { .. }) => {
+                return (passed, other);
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_on_a_stream_are_told_apart_by_their_lengths() {
+    let text = invite();
+    assert_eq!(framed(&format!("\r\n\r\n{text}\r\n{text}")), (2, Framed::Partial));
+    assert_eq!(framed(&text.repeat(400)), (400, Framed::Partial), "more than one may be long");
+    for cut in 0..text.len() {
+        assert_eq!(frame(&text.as_bytes()[..cut]), Framed::Partial, "{cut} bytes");
+    }
+    assert_eq!(frame(b"\r\n\r\n"), Framed::Whole(4, Verdict::KeepAlive { ping: true }));
+    assert_eq!(frame(b"\r\nI"), Framed::Whole(2, Verdict::KeepAlive { ping: false }));
+}
+
+#[test]
+fn what_is_wrong_within_its_length_leaves_the_stream_whole() {
+    let wrong = changed("CSeq: 1 INVITE", "CSeq: 1 BYE");
+    let Framed::Whole(length, Verdict::Refuse { answer: Some(answer), .. }) = frame(wrong.as_bytes()) else {
+        panic!("refused, and as long as it says");
+    };
+    assert_eq!(length, wrong.len());
+    assert!(answer.starts_with(b"SIP/2.0 400 "));
+}
+
+#[test]
+fn a_stream_of_which_nobody_can_tell_where_a_message_ends_is_broken() {
+    let length = format!("Content-Length: {}\r\n", BODY.len());
+    for (to, status) in [
+        ("", Some("400")),
+        ("Content-Length: -1\r\n", Some("400")),
+        ("Content-Length: 99999999999\r\n", Some("400")),
+        ("Content-Length: 4\r\nl: 5\r\n", Some("400")),
+        ("Content-Length: 65535\r\n", Some("513")),
+        ("no header at all\r\n", None),
+    ] {
+        let Framed::Broken { answer, .. } = frame(changed(&length, to).as_bytes()) else { panic!("{to}") };
+        let answer = answer.map(|bytes| String::from_utf8(bytes).expect("text"));
+        assert_eq!(answer.as_ref().map(|text| &text[8..11]), status, "{to}");
+    }
+    let endless = "X-Y: z\r\n".repeat(LARGEST / 8 + 1);
+    assert!(matches!(frame(endless.as_bytes()), Framed::Broken { answer: None, .. }));
+}

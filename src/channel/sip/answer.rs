@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use rsipstack::Result;
 use rsipstack::dialog::dialog::DialogState;
-use rsipstack::sip::{Header, Request, StatusCode, Transport};
+use rsipstack::sip::{Header, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 
 use super::call::PhoneCall;
 use super::life::{Life, Session, random};
 use super::media::{Media, MediaSockets};
 use super::requests;
-use super::server::Server;
+use super::server::{Server, SipError};
 use crate::channel::gate::{Permit, Refused};
-use crate::wire::sdp::{Agreed, Offer, SdpError};
+use crate::wire::sdp::{Agreed, Encryption, Offer, SdpError};
 use crate::wire::session_timer::SessionTimer;
 
 /// Why an INVITE is not answered, as its sender is told.
@@ -68,12 +68,14 @@ fn prepare(server: &Arc<Server>, tx: &Transaction, source: IpAddr) -> std::resul
             headers: requests::header("Min-SE", least.min_se_s.to_string()).into_iter().collect(),
             ..Refusal::new(StatusCode::SessionIntervalTooSmall, "too short a session")
         })?;
+    let no_random = |e: SipError| Refusal::new(StatusCode::ServerInternalError, e.to_string());
+    let secrecy = server.secrecy(requests::transport(tx)).map_err(no_random)?;
     // An INVITE without a body wants the line's offer, and brings its answer with the ACK.
     let offer = if request.body.is_empty() {
         None
     } else {
         let unfit = |e: SdpError| Refusal::new(StatusCode::NotAcceptableHere, e.to_string());
-        let offer = Offer::parse(&request.body).map_err(unfit)?;
+        let offer = Offer::parse_as(&request.body, secrecy.of_offer()).map_err(unfit)?;
         let agreed = offer.agree(&server.settings.codecs).map_err(unfit)?;
         Some((offer, agreed))
     };
@@ -89,14 +91,14 @@ fn prepare(server: &Arc<Server>, tx: &Transaction, source: IpAddr) -> std::resul
     let sockets = server.ports.open(server.bind).map_err(no_media)?;
     let own = SocketAddr::new(server.own, sockets.port().map_err(no_media)?);
     let agreed = offer.as_ref().map(|(_, agreed)| agreed.clone());
-    let session = Session::new(own, timer, agreed);
+    let session = Session::new(own, timer, agreed, secrecy);
     Ok(Prepared { permit, offer, sockets, session })
 }
 
 async fn take_up(server: &Arc<Server>, tx: &mut Transaction, mut prepared: Prepared) -> Result<()> {
     let (states, state) = server.dialogs.new_dialog_state_channel();
-    let transport = tx.connection.as_ref().map_or(Transport::Udp, |c| c.transport());
-    let contact = requests::contact(server.listens, transport);
+    let transport = requests::transport(tx);
+    let contact = requests::contact(server.told(transport), transport);
     let dialog = server.dialogs.get_or_create_server_invite(tx, states, None, Some(contact))?;
     let body = match &prepared.offer {
         Some((offer, agreed)) => offer.answer(agreed, &prepared.session.ours()),
@@ -161,21 +163,23 @@ impl Life {
     async fn talk(&mut self, invite: &Request, prepared: Prepared) {
         let Prepared { permit, sockets, mut session, .. } = prepared;
         if session.agreed.is_none() {
-            session.agreed = self.answer_in_ack();
+            session.agreed = self.answer_in_ack(session.of_answer());
         }
         let Some(agreed) = session.agreed.clone() else {
             tracing::info!("the caller's ACK holds no answer that the line can use");
             return self.bye().await;
         };
-        let media = Media::new(sockets, agreed, random());
+        let media = Media::new(sockets, agreed, random(), session.key());
         let limit = self.server.settings.silence_limit;
         let (call, control) = PhoneCall::new(requests::parties(invite), media, limit, Some(permit));
         (self.server.take)(call);
         self.watch(session, control).await;
     }
 
-    fn answer_in_ack(&self) -> Option<Agreed> {
+    fn answer_in_ack(&self, encryption: Encryption) -> Option<Agreed> {
         let ack = self.dialog.last_remote_ack()?;
-        Offer::parse(&ack.body).and_then(|offer| offer.agree(&self.server.settings.codecs)).ok()
+        Offer::parse_as(&ack.body, encryption)
+            .and_then(|offer| offer.agree(&self.server.settings.codecs))
+            .ok()
     }
 }

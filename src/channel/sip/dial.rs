@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::uri::ParamsExt as _;
 use rsipstack::sip::{Header, StatusCode, Uri};
 
 use super::call::{Parties, PhoneCall, Replaces};
@@ -57,9 +56,11 @@ async fn call(server: &Arc<Server>, to: &str, context: &str, patience: Duration)
     let own = SocketAddr::new(server.own, sockets.port().map_err(|e| failed(e.to_string()))?);
     let expires_s = server.settings.session_expires_s;
     let timer = SessionTimer { expires_s, refresher: Refresher::Us, peer_supports: false };
-    let mut session = Session::new(own, timer, None);
+    let transport = requests::transport_of(&callee);
+    let secrecy = server.secrecy(transport).map_err(|e| failed(e.to_string()))?;
+    let mut session = Session::new(own, timer, None, secrecy);
     let offer = session.ours().offer(&server.settings.codecs);
-    let contact = requests::contact(server.listens, callee.transport().copied().unwrap_or_default());
+    let contact = requests::contact(server.told(transport), transport);
     let mut headers = vec![requests::allow(), Header::Supported("timer".into())];
     if !context.is_empty() {
         headers.extend(requests::header("User-to-User", format!("{};encoding=hex", hex(context))));
@@ -87,7 +88,8 @@ async fn call(server: &Arc<Server>, to: &str, context: &str, patience: Duration)
         return Err(failed(format!("the call was answered {}", response.status_code)));
     }
     let mut life = Life { server: Arc::clone(server), dialog, state };
-    let agreed = Offer::parse(&response.body).and_then(|answer| answer.agree(&server.settings.codecs));
+    let agreed = Offer::parse_as(&response.body, session.of_answer())
+        .and_then(|answer| answer.agree(&server.settings.codecs));
     let agreed = match agreed {
         Ok(agreed) => agreed,
         Err(error) => {
@@ -99,7 +101,7 @@ async fn call(server: &Arc<Server>, to: &str, context: &str, patience: Duration)
         }
     };
     session.agreed = Some(agreed.clone());
-    let media = Media::new(sockets, agreed, random());
+    let media = Media::new(sockets, agreed, random(), session.key());
     let parties = Parties { ani: None, dnis: None, user: None, star: None };
     let (mut call, control) = PhoneCall::new(parties, media, server.settings.silence_limit, None);
     let id = life.dialog.id();

@@ -17,9 +17,10 @@ use super::dial::dial;
 use super::requests;
 use super::server::{Ends, Server};
 use crate::call::{Fault, HangupCause};
-use crate::wire::sdp::{Agreed, Offer, Ours};
+use crate::wire::sdp::{Agreed, Encryption, Offer, Ours};
 use crate::wire::session_timer::{Refresher, SessionTimer};
 use crate::wire::sip::is_header_safe;
+use crate::wire::srtp::Key;
 
 /// Tries to end a call whose dialog is in the middle of something.
 const BYE_TRIES: u32 = 10;
@@ -34,17 +35,54 @@ pub(super) struct Session {
     version: u64,
     pub(super) timer: SessionTimer,
     pub(super) agreed: Option<Agreed>,
+    secrecy: Secrecy,
+}
+
+/// Whether a call's sound may be encrypted, and by which key the line does.
+#[derive(Clone, Copy)]
+pub(super) struct Secrecy {
+    /// `None` where it may not: nothing could tell the peer a key but what others read.
+    pub(super) key: Option<Key>,
+    /// The line offers it before anything is agreed on.
+    pub(super) offers: bool,
+}
+
+impl Secrecy {
+    /// What an offer of the peer's may ask for.
+    pub(super) fn of_offer(&self) -> Encryption {
+        if self.key.is_some() { Encryption::Possible } else { Encryption::Never }
+    }
 }
 
 impl Session {
-    pub(super) fn new(own: SocketAddr, timer: SessionTimer, agreed: Option<Agreed>) -> Session {
-        Session { own, id: random(), version: 0, timer, agreed }
+    pub(super) fn new(
+        own: SocketAddr,
+        timer: SessionTimer,
+        agreed: Option<Agreed>,
+        secrecy: Secrecy,
+    ) -> Session {
+        Session { own, id: random(), version: 0, timer, agreed, secrecy }
     }
 
     /// The line's side for the next description.
     pub(super) fn ours(&mut self) -> Ours {
         self.version += 1;
-        Ours { rtp: self.own, session: self.id, version: self.version }
+        let key = self.secrecy.key.filter(|_| self.is_encrypted());
+        Ours { rtp: self.own, session: self.id, version: self.version, key }
+    }
+
+    /// The key that the line encrypts by, where it may.
+    pub(super) fn key(&self) -> Option<&Key> {
+        self.secrecy.key.as_ref()
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.agreed.as_ref().map_or(self.secrecy.offers, |agreed| agreed.crypto.is_some())
+    }
+
+    /// What an answer to the line's offer has to hold.
+    pub(super) fn of_answer(&self) -> Encryption {
+        if self.is_encrypted() { Encryption::Demanded } else { Encryption::Never }
     }
 }
 
@@ -147,7 +185,8 @@ impl Life {
         let read = if request.body.is_empty() {
             Ok(None)
         } else {
-            Offer::parse(&request.body).and_then(|offer| offer.agree(codecs).map(|a| Some((offer, a))))
+            Offer::parse_as(&request.body, session.secrecy.of_offer())
+                .and_then(|offer| offer.agree(codecs).map(|a| Some((offer, a))))
         };
         let body = match read {
             Ok(Some((offer, agreed))) => {
@@ -186,7 +225,8 @@ impl Life {
             Ok(Some(response)) => {
                 // The answer may move the sound as any other does.
                 let codecs = &self.server.settings.codecs;
-                let agreed = Offer::parse(&response.body).and_then(|answer| answer.agree(codecs));
+                let agreed = Offer::parse_as(&response.body, session.of_answer())
+                    .and_then(|answer| answer.agree(codecs));
                 if let Ok(agreed) = agreed
                     && response.status_code.kind() == StatusCodeKind::Successful
                     && session.agreed.as_ref() != Some(&agreed)

@@ -1,4 +1,4 @@
-//! One call's sound over RTP: sockets, jitter buffer, codec, keys, reports.
+//! One call's sound over RTP, encrypted where agreed: sockets, jitter buffer, codec, keys, reports.
 //!
 //! Its owner calls [`Media::exchange`] every 20 ms; nothing here waits.
 
@@ -13,7 +13,9 @@ use crate::audio::{Concealer, FRAME_SAMPLES, Frame, JitterBuffer, JitterFigures,
 use crate::call::{CallTime, Dtmf};
 use crate::wire::latch::Latch;
 use crate::wire::rtp::{self, Packet, Reception, SenderInfo};
+use crate::wire::sdes::Crypto;
 use crate::wire::sdp::Agreed;
+use crate::wire::srtp::{Key, Opener, Sealer};
 use crate::wire::telephone_event::{self, EventReceiver};
 
 /// Packets held back at first and at most: 40 to 200 ms.
@@ -115,6 +117,26 @@ struct Pressing {
     gap: u8,
 }
 
+/// Sound that may be encrypted.
+struct Secrecy {
+    /// By the line's own key, which is one for the whole call: so are the counts of what it has sealed.
+    sealer: Sealer,
+    /// What the peer encrypts by now; `None` while the sound is in the clear.
+    peer: Option<(Crypto, Opener)>,
+}
+
+impl Secrecy {
+    /// The peer described its side.
+    fn agree(&mut self, crypto: Option<Crypto>) {
+        let before = self.peer.take();
+        self.peer = crypto.map(|crypto| match before {
+            // Its packets are counted on.
+            Some((old, opener)) if old == crypto => (old, opener),
+            Some(_) | None => (crypto, Opener::new(crypto.suite, &crypto.key, crypto.mki)),
+        });
+    }
+}
+
 /// The sound of one call.
 pub struct Media {
     sockets: MediaSockets,
@@ -133,17 +155,26 @@ pub struct Media {
     heard: Option<CallTime>,
     ssrc: u32,
     sequence: u16,
+    /// How often the sequence numbers have begun anew.
+    rollovers: u32,
     timestamp: u32,
     sent: (u32, u32),
     reported: CallTime,
     strangers: u64,
+    secrecy: Option<Secrecy>,
     datagram: Vec<u8>,
 }
 
 impl Media {
-    /// Sound over `sockets` as agreed. `seed` makes the source and its counters hard to guess.
-    pub fn new(sockets: MediaSockets, agreed: Agreed, seed: u64) -> Media {
+    /// Sound over `sockets` as agreed. `seed` makes the source and its counters hard to guess. `key` is the one that the
+    /// line encrypts by, where that may be; nothing else is encrypted by it.
+    pub fn new(sockets: MediaSockets, agreed: Agreed, seed: u64, key: Option<&Key>) -> Media {
         let mut random = crate::audio::SplitMix64::new(seed);
+        let secrecy = key.map(|key| {
+            let mut secrecy = Secrecy { sealer: Sealer::new(key), peer: None };
+            secrecy.agree(agreed.crypto);
+            secrecy
+        });
         Media {
             latch: Latch::new(agreed.rtp),
             jitter: JitterBuffer::new(HELD_BACK.0, HELD_BACK.1),
@@ -157,11 +188,15 @@ impl Media {
             reception: Reception::default(),
             heard: None,
             ssrc: random.next_u64() as u32,
-            sequence: random.next_u64() as u16,
+            // The lower half: a peer that misses the first packets still knows how often they began anew (RFC 3711,
+            // section 3.3.1).
+            sequence: random.next_u64() as u16 >> 1,
+            rollovers: 0,
             timestamp: random.next_u64() as u32,
             sent: (0, 0),
             reported: CallTime::ZERO,
             strangers: 0,
+            secrecy,
             datagram: Vec::with_capacity(rtp::LARGEST),
             sockets,
             agreed,
@@ -174,6 +209,9 @@ impl Media {
             self.coder = Coder::new(agreed.codec);
         }
         self.latch.announce(agreed.rtp);
+        if let Some(secrecy) = &mut self.secrecy {
+            secrecy.agree(agreed.crypto);
+        }
         self.heard = Some(now);
         self.agreed = agreed;
     }
@@ -254,9 +292,14 @@ impl Media {
                 payload: event.as_ref().map_or(&payload[..], |(_, payload)| payload),
             };
             packet.write(&mut self.datagram);
+            if let Some(Secrecy { sealer, peer: Some((crypto, _)) }) = &self.secrecy {
+                sealer.seal(crypto.suite, &mut self.datagram, self.rollovers);
+            }
             // A full socket buffer or an unreachable peer costs one packet, as on any network.
             let _ = self.sockets.rtp.send_to(&self.datagram, self.latch.destination());
-            self.sequence = self.sequence.wrapping_add(1);
+            let begins_anew;
+            (self.sequence, begins_anew) = self.sequence.overflowing_add(1);
+            self.rollovers += u32::from(begins_anew);
             let octets = event.map_or(payload.len(), |(_, payload)| payload.len());
             self.sent = (self.sent.0.wrapping_add(1), self.sent.1.wrapping_add(octets as u32));
         }
@@ -267,7 +310,7 @@ impl Media {
         let mut bytes = [0; rtp::LARGEST + 1];
         for _ in 0..MOST_DATAGRAMS {
             match self.sockets.rtp.recv_from(&mut bytes) {
-                Ok((length, source)) => self.handle_datagram(now, &bytes[..length], source),
+                Ok((length, source)) => self.handle_datagram(now, &mut bytes[..length], source),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // An ICMP error about an earlier packet of ours.
                 Err(_) => {}
@@ -280,7 +323,16 @@ impl Media {
         }
     }
 
-    fn handle_datagram(&mut self, now: CallTime, bytes: &[u8], source: SocketAddr) {
+    fn handle_datagram(&mut self, now: CallTime, bytes: &mut [u8], source: SocketAddr) {
+        let mut length = bytes.len();
+        if let Some(Secrecy { peer: Some((_, opener)), .. }) = &mut self.secrecy {
+            // Whoever has not the key does not even come to be a source.
+            match opener.open(bytes) {
+                Some(plain) => length = plain,
+                None => return self.strangers += 1,
+            }
+        }
+        let bytes = &bytes[..length];
         let Some(packet) = Packet::parse(bytes) else { return };
         if !self.latch.accepts(source, now) {
             self.strangers += 1;
@@ -336,20 +388,23 @@ impl Media {
             octets: self.sent.1,
         };
         let report = rtp::sender_report(&info, &mut self.reception, "attendant");
-        self.send_report(&report);
+        self.send_report(report);
     }
 
-    fn send_report(&self, report: &[u8]) {
+    fn send_report(&mut self, mut report: Vec<u8>) {
+        if let Some(Secrecy { sealer, peer: Some(_) }) = &mut self.secrecy {
+            sealer.seal_report(&mut report);
+        }
         // Reports are advice; one that cannot be sent is none.
         let _ = match self.agreed.rtcp {
-            Some(address) => self.sockets.rtcp.send_to(report, address),
-            None => self.sockets.rtp.send_to(report, self.latch.destination()),
+            Some(address) => self.sockets.rtcp.send_to(&report, address),
+            None => self.sockets.rtp.send_to(&report, self.latch.destination()),
         };
     }
 }
 
 impl Drop for Media {
     fn drop(&mut self) {
-        self.send_report(&rtp::goodbye(self.ssrc));
+        self.send_report(rtp::goodbye(self.ssrc));
     }
 }

@@ -1,4 +1,4 @@
-//! Calls by SIP and RTP, on `rsipstack`, which nothing outside this folder knows.
+//! Calls by SIP and RTP or SRTP, on `rsipstack`, which nothing outside this folder knows.
 //!
 //! [`SipServer`] listens; each call that it answers becomes a [`PhoneCall`], which one thread drives: 20 ms of
 //! sound each way an exchange, keys, the end. Nothing here knows what is said.
@@ -16,6 +16,8 @@ mod call;
 
 mod codec;
 
+mod connections;
+
 mod dial;
 
 mod life;
@@ -32,7 +34,9 @@ mod socket;
 
 pub use call::{HandOver, Means, Parties, PhoneCall};
 pub use media::{Media, MediaSockets, Ports};
-pub use server::{Account, Callers, Dialer, Remembered, SipError, SipServer, SipSettings, Taker, Tls};
+pub use server::{
+    Account, Callers, Dialer, Remembered, SipError, SipServer, SipSettings, Srtp, SrtpOver, Taker, Tls,
+};
 
 #[cfg(test)]
 mod tests {

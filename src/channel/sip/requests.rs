@@ -1,11 +1,27 @@
 //! Reading requests: who calls whom, which key, which timer.
 
 use rsipstack::sip::prelude::HeadersExt as _;
-use rsipstack::sip::{Header, Request, Uri};
+use rsipstack::sip::uri::ParamsExt as _;
+use rsipstack::sip::{Header, Request, Scheme, Transport, Uri};
+use rsipstack::transaction::transaction::Transaction;
 
 use super::call::Parties;
 use crate::call::{Dtmf, Pii};
 use crate::wire::session_timer::Wishes;
+
+/// By what a request came.
+pub(super) fn transport(tx: &Transaction) -> Transport {
+    tx.connection.as_ref().and_then(|connection| connection.get_addr().r#type).unwrap_or_default()
+}
+
+/// By what a URI is reached (RFC 3263, section 4.1, without SRV).
+pub(super) fn transport_of(uri: &Uri) -> Transport {
+    match (&uri.scheme, uri.transport()) {
+        (Some(Scheme::Sips), _) => Transport::Tls,
+        (_, Some(transport)) => *transport,
+        _ => Transport::Udp,
+    }
+}
 
 /// Methods that the line knows, for `Allow`. Without UPDATE a peer holds and refreshes by re-INVITE.
 pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY";
@@ -143,13 +159,13 @@ pub(super) fn header(name: &str, value: String) -> Option<Header> {
 }
 
 /// Where calls are answered, as a Contact.
-pub(super) fn contact(address: std::net::SocketAddr, transport: rsipstack::sip::Transport) -> Uri {
+pub(super) fn contact(address: std::net::SocketAddr, transport: Transport) -> Uri {
     let mut params = Vec::new();
-    if transport != rsipstack::sip::Transport::Udp {
+    if transport != Transport::Udp {
         params.push(rsipstack::sip::Param::Transport(transport));
     }
     Uri {
-        scheme: Some(rsipstack::sip::Scheme::Sip),
+        scheme: Some(Scheme::Sip),
         auth: Some(rsipstack::sip::Auth { user: "attendant".to_owned(), password: None }),
         host_with_port: address.into(),
         params,

@@ -13,19 +13,23 @@ use rsipstack::dialog::dialog::Dialog;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::prelude::HeadersExt as _;
-use rsipstack::sip::{Header, Method, StatusCode, Uri};
+use rsipstack::sip::{Header, Method, StatusCode, Transport, Uri};
 use rsipstack::transaction::endpoint::{Endpoint, EndpointInnerRef};
 use rsipstack::transaction::transaction::Transaction;
-use rsipstack::transport::tcp_listener::TcpListenerConnection;
-use rsipstack::transport::tls::{TlsConfig, TlsListenerConnection};
+use rsipstack::transport::channel::ChannelConnection;
+use rsipstack::transport::tls::TlsConfig;
 use rsipstack::transport::udp::UdpConnection;
-use rsipstack::transport::{SipConnection, TransportLayer};
-
+use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Notify, mpsc};
+use tokio_rustls::TlsAcceptor;
 
 use super::auth::Doorkeeper;
 use super::call::{PhoneCall, Signal};
+use super::connections::{acceptor, listen};
 use super::dial::dial;
+use super::life::Secrecy;
 use super::media::Ports;
 use super::register::stay_registered;
 use super::requests;
@@ -34,6 +38,7 @@ use crate::call::Fault;
 use crate::channel::gate::{Gate, Network};
 use crate::wire::digest::Users;
 use crate::wire::sdp::Codec;
+use crate::wire::srtp::{KEY_BYTES, Key};
 
 /// An ACK that a re-INVITE has overtaken is waited for so long: T1, after which it would come again (RFC 3261, section
 /// 17.1.1.1).
@@ -53,8 +58,8 @@ pub enum SipError {
     /// A registrar's address that is none.
     #[error("'{0}' is no SIP URI: expected one like sip:provider.example")]
     Registrar(String),
-    /// Nothing to make challenges from.
-    #[error("the system gives no random numbers, which challenges to callers are made from: {0}")]
+    /// Nothing to make challenges and keys from.
+    #[error("the system gives no random numbers, which challenges and keys are made from: {0}")]
     Random(String),
     /// The machine's own address towards its callers is not known.
     #[error("cannot tell the address that callers reach this machine by: set sip_public_address ({0})")]
@@ -70,6 +75,8 @@ pub struct SipSettings {
     pub tcp: Option<SocketAddr>,
     /// Where, by TLS, and by which certificate.
     pub tls: Option<Tls>,
+    /// Authorities by which the line believes those whom it calls by TLS, PEM; without them it calls nobody so.
+    pub tls_authorities: Option<Vec<u8>>,
     /// The SIP URI of a registrar that is to know where the line is.
     pub registrar: Option<String>,
     /// The address that peers are told, where it is another than the machine's own.
@@ -92,6 +99,39 @@ pub struct SipSettings {
     pub second: Duration,
     /// Callers who have to prove who they are; `None` where the network is proof enough.
     pub callers: Option<Callers>,
+    /// Whether sound is encrypted.
+    pub srtp: Srtp,
+}
+
+/// Whether sound is encrypted, by keys that stand in the signalling (RFC 4568).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Srtp {
+    /// Whose wish for it is followed.
+    pub accepts: SrtpOver,
+    /// Where the line offers nothing else.
+    pub offers: SrtpOver,
+}
+
+/// By which signalling keys may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SrtpOver {
+    /// None.
+    #[default]
+    Nothing,
+    /// TLS: nobody else reads them.
+    Tls,
+    /// Any, where the network is guarded otherwise.
+    Anything,
+}
+
+impl SrtpOver {
+    fn includes(self, transport: Transport) -> bool {
+        match self {
+            SrtpOver::Nothing => false,
+            SrtpOver::Tls => transport == Transport::Tls,
+            SrtpOver::Anything => true,
+        }
+    }
 }
 
 /// Who may call by a password, and who without.
@@ -194,6 +234,7 @@ pub struct SipServer {
     endpoint: Endpoint,
     server: Arc<Server>,
     registrar: Option<Uri>,
+    listeners: Vec<Listening>,
     stop: CancellationToken,
 }
 
@@ -252,36 +293,38 @@ impl Dialer {
     }
 }
 
-/// The stack binds these itself, later and without a word if it cannot: they are tried here first.
-async fn add_streams(
+/// A listener for connections, and what makes TLS of them.
+type Listening = (TcpListener, Option<TlsAcceptor>);
+
+/// Binds what connections come by, and tells the stack their addresses, which it names to peers.
+async fn listeners(
     transport: &TransportLayer,
-    settings: &SipSettings,
+    settings: &mut SipSettings,
     own: IpAddr,
-) -> Result<(), SipError> {
-    let failed = |address: SocketAddr, why: String| SipError::Listen { address, why };
-    let try_to_bind = |address: SocketAddr| {
-        std::net::TcpListener::bind(address).map(drop).map_err(|e| failed(address, e.to_string()))
-    };
-    if let Some(address) = settings.tcp {
-        try_to_bind(address)?;
-        let told = SocketAddr::new(own, address.port());
-        let listener = TcpListenerConnection::new(address, Some(told)).await;
-        let listener = listener.map_err(|e| failed(address, e.to_string()))?;
-        transport.add_transport(SipConnection::TcpListener(listener));
+) -> Result<Vec<Listening>, SipError> {
+    let mut wanted = Vec::new();
+    if let Some(address) = &mut settings.tcp {
+        wanted.push((address, Transport::Tcp, None));
     }
-    if let Some(tls) = &settings.tls {
-        try_to_bind(tls.listen)?;
-        let told = SocketAddr::new(own, tls.listen.port());
-        let config = TlsConfig {
-            cert: Some(tls.certificate.clone()),
-            key: Some(tls.key.clone()),
-            ..TlsConfig::default()
-        };
-        let listener = TlsListenerConnection::new(tls.listen, Some(told), config).await;
-        let listener = listener.map_err(|e| failed(tls.listen, e.to_string()))?;
-        transport.add_transport(SipConnection::TlsListener(listener));
+    if let Some(tls) = &mut settings.tls {
+        let address = tls.listen;
+        let acceptor = acceptor(tls).map_err(|why| SipError::Listen { address, why })?;
+        wanted.push((&mut tls.listen, Transport::Tls, Some(acceptor)));
     }
-    Ok(())
+    let mut listeners = Vec::new();
+    for (address, kind, acceptor) in wanted {
+        let failed = |e: std::io::Error| SipError::Listen { address: *address, why: e.to_string() };
+        let listener = TcpListener::bind(*address).await.map_err(failed)?;
+        *address = listener.local_addr().map_err(failed)?;
+        let told = SipAddr { r#type: Some(kind), addr: SocketAddr::new(own, address.port()).into() };
+        // An address alone: nothing comes or goes by it.
+        let ((_, incoming), (outgoing, _)) = (unbounded_channel(), unbounded_channel());
+        let named = ChannelConnection::create_connection(incoming, outgoing, told, None).await;
+        let named = named.map_err(|e| SipError::Listen { address: *address, why: e.to_string() })?;
+        transport.add_transport(SipConnection::Channel(named));
+        listeners.push((listener, acceptor));
+    }
+    Ok(listeners)
 }
 
 impl SipServer {
@@ -289,7 +332,11 @@ impl SipServer {
     ///
     /// # Errors
     /// An address cannot be listened on.
-    pub async fn bind(settings: SipSettings, gate: Arc<Gate>, take: Taker) -> Result<SipServer, SipError> {
+    pub async fn bind(
+        mut settings: SipSettings,
+        gate: Arc<Gate>,
+        take: Taker,
+    ) -> Result<SipServer, SipError> {
         let address = settings.udp;
         let failed = |why: String| SipError::Listen { address, why };
         let no_uri = |uri: &String| SipError::Registrar(uri.clone());
@@ -311,7 +358,9 @@ impl SipServer {
             .await
             .map_err(|e| failed(e.to_string()))?;
         transport.add_transport(SipConnection::Udp(udp));
-        add_streams(&transport, &settings, own).await?;
+        transport
+            .set_tls_config(TlsConfig { ca_certs: settings.tls_authorities.clone(), ..TlsConfig::default() });
+        let listeners = listeners(&transport, &mut settings, own).await?;
         let endpoint = EndpointBuilder::new()
             .with_user_agent(concat!("attendant/", env!("CARGO_PKG_VERSION")))
             .with_transport_layer(transport)
@@ -332,12 +381,22 @@ impl SipServer {
             calls: Mutex::default(),
             registered: Notify::new(),
         });
-        Ok(SipServer { endpoint, server, registrar, stop })
+        Ok(SipServer { endpoint, server, registrar, listeners, stop })
     }
 
-    /// Where it listens.
+    /// Where it listens, by UDP.
     pub fn address(&self) -> SocketAddr {
         self.server.listens
+    }
+
+    /// Where it listens by TCP, if it does.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        self.server.settings.tcp
+    }
+
+    /// Where it listens by TLS, if it does.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.server.settings.tls.as_ref().map(|tls| tls.listen)
     }
 
     /// Makes calls, while [`SipServer::run`] runs.
@@ -360,6 +419,9 @@ impl SipServer {
             let credential = server.settings.credential();
             let stop = self.stop.child_token();
             tokio::spawn(stay_registered(endpoint.inner.clone(), registrar, credential, stop));
+        }
+        for (listener, acceptor) in self.listeners {
+            tokio::spawn(listen(Arc::clone(&server), listener, acceptor, self.stop.child_token()));
         }
         let requests = async {
             while let Some(transaction) = incoming.recv().await {
@@ -400,8 +462,38 @@ impl Server {
         self.dialogs.remove_dialog(dialog);
     }
 
+    /// A connection that a peer opened.
+    pub(super) fn add_connection(&self, connection: SipConnection) {
+        self.endpoint.transport_layer.add_connection(connection);
+    }
+
     fn ends(&self, dialog: &DialogId) -> Option<Ends> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).get(&dialog.to_string()).cloned()
+    }
+
+    /// What a peer is told as the line's address, where it signals by that transport.
+    pub(super) fn told(&self, transport: Transport) -> SocketAddr {
+        let listens = match transport {
+            Transport::Tcp => self.settings.tcp,
+            Transport::Tls => self.settings.tls.as_ref().map(|tls| tls.listen),
+            _ => None,
+        };
+        listens.map_or(self.listens, |listens| SocketAddr::new(self.own, listens.port()))
+    }
+
+    /// What a call by that transport may do about secrecy, with a key of its own.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub(super) fn secrecy(&self, transport: Transport) -> Result<Secrecy, SipError> {
+        let Srtp { accepts, offers } = self.settings.srtp;
+        let offers = offers.includes(transport);
+        if !offers && !accepts.includes(transport) {
+            return Ok(Secrecy { key: None, offers });
+        }
+        let mut key = [0; KEY_BYTES];
+        getrandom::fill(&mut key).map_err(|e| SipError::Random(e.to_string()))?;
+        Ok(Secrecy { key: Some(Key(key)), offers })
     }
 
     /// How long a time of ringing or of a session timer lasts.

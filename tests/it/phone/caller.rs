@@ -1,19 +1,43 @@
 //! A caller who writes every message and packet by hand, so that it can write wrong ones.
 
+use std::cell::RefCell;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use attendant::audio::{FRAME_DURATION, Law};
 use attendant::call::Dtmf;
 use attendant::wire::rtp::Packet;
-use attendant::wire::sdp::{Codec, Offer};
+use attendant::wire::sdes::Crypto;
+use attendant::wire::sdp::{Codec, Encryption, Offer};
+use attendant::wire::srtp::{Key, Opener, Sealer, Suite};
 use attendant::wire::telephone_event;
+
+use super::stream::Connection;
 
 /// An answer that takes longer never comes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// By what a telephone signals.
+enum Way {
+    Datagrams(UdpSocket),
+    Connection(RefCell<Connection>),
+}
+
+/// Encrypted sound.
+pub(super) struct Secrecy {
+    /// What the telephone says of its own side.
+    pub(super) own: Crypto,
+    sealer: Sealer,
+    /// What the line says of its side.
+    theirs: Option<Crypto>,
+    opener: Option<RefCell<Opener>>,
+    /// How often the sequence numbers have begun anew.
+    rollovers: u32,
+}
+
 pub(super) struct Caller {
-    sip: UdpSocket,
+    sip: Way,
+    pub(super) secrecy: Option<Secrecy>,
     pub(super) rtp: UdpSocket,
     line: SocketAddr,
     call_id: String,
@@ -63,15 +87,22 @@ impl Message {
 impl Caller {
     pub(super) fn new(line: SocketAddr) -> Caller {
         let sip = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        sip.set_read_timeout(Some(PATIENCE)).expect("set");
+        Caller::by(Way::Datagrams(sip), line)
+    }
+
+    /// A telephone that signals over a connection.
+    pub(super) fn over(connection: Connection, line: SocketAddr) -> Caller {
+        Caller::by(Way::Connection(RefCell::new(connection)), line)
+    }
+
+    fn by(sip: Way, line: SocketAddr) -> Caller {
         let rtp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        let port = sip.local_addr().expect("bound").port();
-        let call_id = format!("call-{port}-{}", attendant::host::unique());
-        Caller {
+        let caller = Caller {
             sip,
+            secrecy: None,
             rtp,
             line,
-            call_id,
+            call_id: format!("call-{}", attendant::host::unique()),
             from: "<sip:5550100@127.0.0.1>;tag=1".to_owned(),
             to: "<sip:8005550199@127.0.0.1>".to_owned(),
             cseq: 0,
@@ -83,7 +114,36 @@ impl Caller {
             timestamp: 77,
             ssrc: 4_711,
             next_packet: Instant::now(),
+        };
+        caller.waits(PATIENCE);
+        caller
+    }
+
+    fn waits(&self, patience: Duration) {
+        match &self.sip {
+            Way::Datagrams(socket) => socket.set_read_timeout(Some(patience)).expect("set"),
+            Way::Connection(connection) => connection.borrow().waits(patience),
         }
+    }
+
+    /// Encrypts its sound from now on, by a key that its next offer tells.
+    pub(super) fn encrypts(&mut self, suite: Suite) {
+        let own = Crypto { tag: 7, suite, key: Key([3; 30]), mki: 0 };
+        let sealer = Sealer::new(&own.key);
+        self.secrecy = Some(Secrecy { own, sealer, theirs: None, opener: None, rollovers: 0 });
+    }
+
+    /// Encrypts by another key, that its next offer tells.
+    pub(super) fn encrypts_anew(&mut self) {
+        let secrecy = self.secrecy.as_mut().expect("it encrypts");
+        secrecy.own.key = Key([5; 30]);
+        (secrecy.sealer, secrecy.rollovers) = (Sealer::new(&secrecy.own.key), 0);
+    }
+
+    /// Encrypts by another key than it told.
+    pub(super) fn has_the_wrong_key(&mut self) {
+        let secrecy = self.secrecy.as_mut().expect("it encrypts");
+        secrecy.sealer = Sealer::new(&Key([4; 30]));
     }
 
     /// Dials another user than the line's number.
@@ -117,7 +177,22 @@ impl Caller {
         let contact = invite.header("Contact").expect("one");
         let address = contact.split('@').nth(1).and_then(|rest| rest.split(['>', ';']).next()).expect("one");
         self.line = address.parse().expect("an address");
-        self.media = Offer::parse(invite.body().as_bytes()).ok().map(|offer| offer.rtp);
+        self.takes_up(invite);
+    }
+
+    /// Reads the line's description.
+    pub(super) fn takes_up(&mut self, message: &Message) {
+        let encryption = if self.secrecy.is_some() { Encryption::Demanded } else { Encryption::Possible };
+        let Ok(offer) = Offer::parse_as(message.body().as_bytes(), encryption) else { return };
+        self.media = Some(offer.rtp);
+        self.payload_type = offer.agree(&Codec::ALL).expect("a codec").payload_type;
+        // A line that goes on by its key goes on counting.
+        if let (Some(secrecy), Some(theirs)) = (&mut self.secrecy, offer.crypto)
+            && secrecy.theirs != Some(theirs)
+        {
+            secrecy.theirs = Some(theirs);
+            secrecy.opener = Some(RefCell::new(Opener::new(theirs.suite, &theirs.key, theirs.mki)));
+        }
     }
 
     /// The same, with another far end.
@@ -137,7 +212,10 @@ impl Caller {
     }
 
     pub(super) fn port(&self) -> u16 {
-        self.sip.local_addr().expect("bound").port()
+        match &self.sip {
+            Way::Datagrams(socket) => socket.local_addr().expect("bound").port(),
+            Way::Connection(connection) => connection.borrow().local_port(),
+        }
     }
 
     pub(super) fn offer(&self, media: &str) -> String {
@@ -150,7 +228,13 @@ impl Caller {
 
     /// What most telephones offer.
     pub(super) fn usual(&self) -> String {
-        self.offer("m=audio PORT RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n")
+        let (protocol, crypto) = match &self.secrecy {
+            Some(Secrecy { own, .. }) => ("RTP/SAVP", format!("a=crypto:{}\r\n", own.value())),
+            None => ("RTP/AVP", String::new()),
+        };
+        self.offer(&format!(
+            "m=audio PORT {protocol} 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n{crypto}"
+        ))
     }
 
     pub(super) fn request(&mut self, method: &str, headers: &str, body: &str) -> String {
@@ -162,9 +246,13 @@ impl Caller {
         let far = format!("sip:{}@127.0.0.1", self.dialled);
         let (far, route) = self.route.as_ref().map_or((far.as_str(), ""), |(far, route)| (far, route));
         let branch = if matches!(method, "ACK") { format!("a{cseq}") } else { cseq.to_string() };
+        let way = match &self.sip {
+            Way::Datagrams(_) => "UDP",
+            Way::Connection(connection) => connection.borrow().kind(),
+        };
         format!(
             "{method} {far} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{}{branch};rport\r\n\
+             Via: SIP/2.0/{way} 127.0.0.1:{port};branch=z9hG4bK{}{branch};rport\r\n\
              From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
              Contact: <sip:5550100@127.0.0.1:{port}>\r\nMax-Forwards: 70\r\n{route}{headers}Content-Length: {}\r\n\r\n{body}",
             self.call_id,
@@ -176,13 +264,20 @@ impl Caller {
     }
 
     pub(super) fn send(&self, text: &str) {
-        self.sip.send_to(text.as_bytes(), self.line).expect("sent");
+        match &self.sip {
+            Way::Datagrams(socket) => drop(socket.send_to(text.as_bytes(), self.line).expect("sent")),
+            Way::Connection(connection) => connection.borrow_mut().send(text.as_bytes()),
+        }
     }
 
     pub(super) fn receive(&self) -> Option<Message> {
+        let socket = match &self.sip {
+            Way::Datagrams(socket) => socket,
+            Way::Connection(connection) => return connection.borrow_mut().receive(),
+        };
         let mut bytes = [0; 8_192];
         loop {
-            let (length, _) = self.sip.recv_from(&mut bytes).ok()?;
+            let (length, _) = socket.recv_from(&mut bytes).ok()?;
             // A report for whoever had this port before is none for this telephone.
             if let Ok(text) = String::from_utf8(bytes[..length].to_vec()) {
                 return Some(Message { text });
@@ -258,10 +353,7 @@ impl Caller {
         }
         let ack = self.request("ACK", "", "");
         if answer.status() < 300 {
-            if let Ok(offer) = Offer::parse(answer.body().as_bytes()) {
-                self.media = Some(offer.rtp);
-                self.payload_type = offer.agree(&Codec::ALL).expect("a codec").payload_type;
-            }
+            self.takes_up(&answer);
             self.send(&ack);
         } else {
             // To a refusal the ACK belongs to the same transaction.
@@ -292,7 +384,30 @@ impl Caller {
             Packet { payload_type, marker, sequence: self.sequence, timestamp, ssrc: self.ssrc, payload };
         let mut bytes = Vec::new();
         packet.write(&mut bytes);
+        if let Some(Secrecy { own, sealer, rollovers, .. }) = &self.secrecy {
+            sealer.seal(own.suite, &mut bytes, *rollovers);
+        }
         bytes
+    }
+
+    /// A packet of the line's; `None` for what is none, or not encrypted as agreed.
+    pub(super) fn opened<'a>(&self, bytes: &'a mut [u8]) -> Option<Packet<'a>> {
+        let length = match &self.secrecy {
+            Some(secrecy) => secrecy.opener.as_ref()?.borrow_mut().open(bytes)?,
+            None => bytes.len(),
+        };
+        Packet::parse(&bytes[..length])
+    }
+
+    /// The next datagram, if it is a report that the line encrypted.
+    pub(super) fn report(&self) -> Option<Vec<u8>> {
+        self.rtp.set_read_timeout(Some(PATIENCE)).expect("set");
+        let mut bytes = vec![0; 1_500];
+        let (length, _) = self.rtp.recv_from(&mut bytes).expect("a datagram");
+        let opener = self.secrecy.as_ref().and_then(|secrecy| secrecy.opener.as_ref()).expect("a key");
+        let length = opener.borrow_mut().open_report(&mut bytes[..length])?;
+        bytes.truncate(length);
+        Some(bytes)
     }
 
     pub(super) fn put(&self, bytes: &[u8]) {
@@ -311,7 +426,11 @@ impl Caller {
 
     /// Counts a packet of 20 ms.
     pub(super) fn step(&mut self) {
-        self.sequence = self.sequence.wrapping_add(1);
+        let begins_anew;
+        (self.sequence, begins_anew) = self.sequence.overflowing_add(1);
+        if let Some(secrecy) = &mut self.secrecy {
+            secrecy.rollovers += u32::from(begins_anew);
+        }
         self.timestamp = self.timestamp.wrapping_add(160);
     }
 
@@ -337,7 +456,7 @@ impl Caller {
 
     /// Waits for nothing longer than a moment from now on.
     pub(super) fn impatient(&self) {
-        self.sip.set_read_timeout(Some(Duration::from_millis(500))).expect("set");
+        self.waits(Duration::from_millis(500));
     }
 
     pub(super) fn silence(&mut self, packets: usize) {
@@ -364,7 +483,7 @@ impl Caller {
         let mut bytes = [0; 1_500];
         for _ in 0..packets {
             let Ok((length, _)) = self.rtp.recv_from(&mut bytes) else { break };
-            if let Some(packet) = Packet::parse(&bytes[..length]) {
+            if let Some(packet) = self.opened(&mut bytes[..length]) {
                 heard.extend(packet.payload);
             }
         }

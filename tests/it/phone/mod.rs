@@ -32,11 +32,15 @@ mod overload;
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod postgres;
 
+mod secret;
+
 mod signalling;
 
 mod sipp;
 
 mod sound;
+
+mod stream;
 
 mod torture;
 
@@ -189,6 +193,8 @@ impl Answerer for Hums {
 /// A line that hums, listening on a port of its own.
 pub(crate) struct TestLine {
     pub(crate) address: SocketAddr,
+    pub(crate) tcp: Option<SocketAddr>,
+    pub(crate) tls: Option<SocketAddr>,
     pub(crate) serving: Arc<Serving>,
     dialer: Dialer,
     runtime: tokio::runtime::Handle,
@@ -259,9 +265,10 @@ impl TestLine {
         TestLine::serve_at(second, changes, answerer, book, Machine::Shared { _guard: guard }, None)
     }
 
-    fn hums(keeps_sound: bool) -> (Arc<dyn Answerer>, Arc<Book>) {
+    fn hums(keeps_sound: bool) -> (impl FnOnce(&Arc<Gate>) -> Arc<dyn Answerer>, Arc<Book>) {
         let book = Arc::new(Book::default());
-        (Arc::new(Hums { flow: flow_of("intents"), book: Arc::clone(&book), keeps_sound }), book)
+        let hums = Hums { flow: flow_of("intents"), book: Arc::clone(&book), keeps_sound };
+        (move |_: &_| Arc::new(hums) as Arc<dyn Answerer>, book)
     }
 
     fn open_with(changes: &[(&str, &str)], machine: Machine) -> TestLine {
@@ -297,7 +304,7 @@ impl TestLine {
 
     fn serve(
         changes: &[(&str, &str)],
-        answerer: Arc<dyn Answerer>,
+        answerer: impl FnOnce(&Arc<Gate>) -> Arc<dyn Answerer>,
         book: Arc<Book>,
         machine: Machine,
     ) -> TestLine {
@@ -307,14 +314,15 @@ impl TestLine {
     fn serve_at(
         second: Duration,
         changes: &[(&str, &str)],
-        answerer: Arc<dyn Answerer>,
+        answerer: impl FnOnce(&Arc<Gate>) -> Arc<dyn Answerer>,
         book: Arc<Book>,
         machine: Machine,
         desk: Option<Arc<DeskHost>>,
     ) -> TestLine {
         let (config, mut sip) = settings(changes);
         sip.second = second;
-        let serving = Serving::new(answerer, Gate::new(phone::limits(&config).expect("limits")));
+        let gate = Gate::new(phone::limits(&config).expect("limits"));
+        let serving = Serving::new(answerer(&gate), gate);
         let (ready, told) = std::sync::mpsc::channel();
         let agents = phone::Agents::from_settings(&config).expect("agents");
         let agents = match desk {
@@ -333,12 +341,14 @@ impl TestLine {
                 let server = SipServer::bind(sip, gate, taker).await.expect("bound");
                 let stop: Box<dyn Fn() + Send + Sync> = Box::new(server.stopper());
                 let here = tokio::runtime::Handle::current();
-                ready.send((server.address(), server.dialer(), here, stop)).expect("awaited");
+                let streams = (server.tcp_address(), server.tls_address());
+                ready.send((server.address(), streams, server.dialer(), here, stop)).expect("awaited");
                 server.run().await;
             });
         });
-        let (address, dialer, runtime, stop) = told.recv().expect("it listens");
-        TestLine { address, serving, dialer, runtime, book, stop, thread: Some(thread), _machine: machine }
+        let (address, (tcp, tls), dialer, runtime, stop) = told.recv().expect("it listens");
+        let thread = Some(thread);
+        TestLine { address, tcp, tls, serving, dialer, runtime, book, stop, thread, _machine: machine }
     }
 
     /// The calls held so far, once there are `count`.

@@ -164,7 +164,7 @@ fn mutated_descriptions_and_events_are_read_or_refused() {
             && let Ok(with) = offer.agree(&Codec::ALL)
         {
             let rtp = ([192, 0, 2, 1], 5_000).into();
-            let answer = offer.answer(&with, &Ours { rtp, session: 1, version: n });
+            let answer = offer.answer(&with, &Ours { rtp, session: 1, version: n, key: None });
             assert!(Offer::parse(answer.as_bytes()).is_ok(), "seed {seed}: {answer}");
             agreed += 1;
         }

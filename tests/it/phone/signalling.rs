@@ -6,6 +6,7 @@ use attendant::call::HangupCause;
 
 use super::TestLine;
 use super::caller::Caller;
+use super::stream::Certificate;
 
 #[test]
 fn a_call_is_answered_heard_and_ended() {
@@ -332,24 +333,12 @@ fn options_are_answered_over_tls() {
     use std::io::{BufRead as _, Write as _};
     use std::process::{Command, Stdio};
 
-    let folder = tempfile::tempdir().expect("a folder");
-    let made = Command::new("openssl")
-        .current_dir(folder.path())
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem"])
-        .args(["-days", "2", "-subj", "/CN=localhost"])
-        .stderr(Stdio::null())
-        .status();
-    if !made.is_ok_and(|status| status.success()) {
-        return println!("skipped: no openssl");
-    }
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    let address = format!("127.0.0.1:{}", super::free_tcp_port());
-    let (certificate, key) = (file("cert.pem"), file("key.pem"));
-    let tls =
-        [("sip_tls_listen", address.as_str()), ("sip_tls_certificate", &certificate), ("sip_tls_key", &key)];
-    let line = TestLine::open(&tls);
+    let Some(certificate) = Certificate::make() else { return println!("skipped: no openssl") };
+    let tls = certificate.settings();
+    let line = TestLine::open(&tls.iter().map(|(key, value)| (*key, value.as_str())).collect::<Vec<_>>());
+    let (address, authority) = (line.tls.expect("it listens").to_string(), certificate.path());
     let mut client = Command::new("openssl")
-        .args(["s_client", "-quiet", "-connect", &address, "-CAfile", &certificate])
+        .args(["s_client", "-quiet", "-connect", &address, "-CAfile", &authority])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
