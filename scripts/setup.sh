@@ -8,6 +8,8 @@ run=(libflite1 espeak-ng espeak-ng-data)
 # A synthesiser that the models never heard in training: the audio suite's held-out callers. Another detector of
 # keypad tones, which the bench compares ours with. And a database that the store is tested on.
 check=(festival festvox-kdlpc16k libspandsp2 postgresql)
+# Telephones that call the line, and the certificates of those that do it by TLS.
+phone=(sip-tester baresip-core openssl)
 # All that the ear is trained with.
 train=(flite libespeak-ng1 festvox-kallpc16k festvox-us-slt-hts python3-venv)
 
@@ -46,6 +48,7 @@ present() {
     espeak-ng-data) command -v espeak-ng >/dev/null && espeak-ng --voices=en >/dev/null 2>&1 ;;
     libespeak-ng1) ldconfig -p 2>/dev/null | grep -q 'libespeak-ng\.so\.1' ;;
     sip-tester) command -v sipp >/dev/null ;;
+    baresip-core) command -v baresip >/dev/null ;;
     festvox-kallpc16k) voice kal_diphone ;;
     festvox-kdlpc16k) voice ked_diphone ;;
     festvox-us-slt-hts) voice cmu_us_slt_arctic_hts ;;

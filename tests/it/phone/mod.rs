@@ -6,6 +6,8 @@
 #[cfg(feature = "store")]
 mod balancer;
 
+mod baresip;
+
 mod caller;
 
 #[cfg(feature = "store")]

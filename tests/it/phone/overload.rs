@@ -43,6 +43,66 @@ fn sentences_that_wait_too_long_leave_keys() {
     assert_eq!(line.held(1)[0].record.turns[0].decision, "keypad_only");
 }
 
+/// An ear that takes its time.
+#[cfg(feature = "host")]
+struct Slow;
+
+/// Longer than `keypad_past_wait_ms` lets the next one wait.
+#[cfg(feature = "host")]
+const COMPUTES: Duration = Duration::from_millis(1_500);
+
+#[cfg(feature = "host")]
+impl attendant::speech::asr::Recognizer for Slow {
+    fn recognize(
+        &self,
+        _: &attendant::call::Utterance,
+        _: &attendant::call::Expect,
+    ) -> Result<attendant::call::Recognition, attendant::speech::asr::AsrError> {
+        let until = Instant::now() + COMPUTES;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            std::thread::park_timeout(left);
+        }
+        Ok(attendant::call::Recognition { hypotheses: Vec::new(), no_speech: 0.0, compute: COMPUTES })
+    }
+}
+
+/// The line's own pool of recognisers is behind: three callers speak at once, and one ear hears them one after another.
+#[cfg(feature = "host")]
+#[test]
+fn callers_who_come_while_sentences_wait_for_an_ear_get_keys() {
+    use attendant::audio::Law;
+    use attendant::speech::asr::{PoolOptions, RecognizerPool};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = PoolOptions { states: 1, queue_bound: 8, stopwatch: attendant::host::stopwatch };
+    let slow = |pool: &mut RecognizerPool| {
+        *pool = RecognizerPool::new(|| Ok(Box::new(Slow)), options).expect("threads");
+    };
+    let Some((_line, phone)) = super::whole_call::open_with_ear(folder.path(), &[], slow) else { return };
+    let voice = Law::Mu.decode_all(&super::recorded_voice());
+    let speaking: Vec<_> = (0..3)
+        .map(|_| {
+            let (mut caller, voice) = (Caller::call(phone.address), voice.clone());
+            std::thread::spawn(move || {
+                caller.speak(&voice, |_| false);
+                // Until the last one has been heard: three times as long as one takes, and a little.
+                caller.silence(250);
+                caller.hang_up();
+            })
+        })
+        .collect();
+    for caller in speaking {
+        caller.join().expect("it called");
+    }
+    let mut late = Caller::call(phone.address);
+    late.silence(5);
+    late.hang_up();
+    let held = phone.held(4);
+    let is_heard = |n: usize| held[n].record.turns.iter().all(|turn| turn.decision != "keypad_only");
+    assert!((0..3).all(is_heard), "those who were there stay heard: {held:?}");
+    assert_eq!(held[3].record.turns.first().map(|turn| turn.decision.as_str()), Some("keypad_only"));
+}
+
 #[test]
 fn callers_past_the_number_that_is_heard_get_keys() {
     let line = TestLine::open(&[("calls_heard_at_once", "1")]);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use attendant::audio::{FRAME_SAMPLES, Frame, LINE_RATE_HZ, Law, RATE_HZ, Resampler, SplitMix64};
+use attendant::audio::{FRAME_SAMPLES, Frame, LINE_RATE_HZ, Law, RATE_HZ, Resampler, SplitMix64, resample};
 use attendant::call::{CallRecord, CallTime, Disposition};
 use attendant::channel::gate::Gate;
 use attendant::channel::wav;
@@ -16,12 +16,14 @@ use attendant::config::Config;
 use attendant::conversation::script::Script;
 use attendant::host::caller::{ScriptedCaller, cues};
 use attendant::host::line::Line;
-use attendant::host::phone;
 use attendant::host::serve::{Answerer, LineAnswerer};
 use attendant::host::session::{Arrival, Channel};
-use attendant::wire::rtp::Packet;
+use attendant::speech::asr::RecognizerPool;
+use attendant::wire::srtp::Suite;
 
+use super::baresip::{self, Baresip};
 use super::caller::Caller;
+use super::stream::Certificate;
 use super::{Book, Held, MACHINE, Machine, TestLine};
 
 /// Share of packets that never arrive.
@@ -52,7 +54,16 @@ impl Answerer for Kept {
 
 /// The line with intents and a store of its own; `None` with a word where its models are not there.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-fn open(folder: &Path) -> Option<(Arc<Line>, TestLine)> {
+fn open(folder: &Path, changes: &[(&str, &str)]) -> Option<(Arc<Line>, TestLine)> {
+    open_with_ear(folder, changes, |_| {})
+}
+
+/// The same, with something done to its ear.
+pub(super) fn open_with_ear(
+    folder: &Path,
+    changes: &[(&str, &str)],
+    change: impl FnOnce(&mut RecognizerPool),
+) -> Option<(Arc<Line>, TestLine)> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     std::env::set_current_dir(top).expect("the checkout is there");
     let intents = folder.join("intents");
@@ -63,17 +74,23 @@ fn open(folder: &Path) -> Option<(Arc<Line>, TestLine)> {
     let mut config = Config::load(None, std::iter::empty(), &[]).expect("settings");
     config.set_flag("intents", &intents.display().to_string());
     let line = match Line::open_with_store(&config, &folder.join("store"), &mut |_| {}) {
-        Ok(line) => Arc::new(line),
+        Ok(mut line) => {
+            change(&mut line.pool);
+            Arc::new(line)
+        }
         Err(error) => {
             println!("skipped: {error}");
             return None;
         }
     };
     let book = Arc::new(Book::default());
-    let gate = Gate::new(phone::limits(&config).expect("limits"));
-    let kept = Kept { answerer: LineAnswerer::new(Arc::clone(&line), gate), book: Arc::clone(&book) };
+    let (of_line, of_book) = (Arc::clone(&line), Arc::clone(&book));
+    let kept = |gate: &Arc<Gate>| {
+        let answerer = LineAnswerer::new(of_line, Arc::clone(gate));
+        Arc::new(Kept { answerer, book: of_book }) as Arc<dyn Answerer>
+    };
     let guard = MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Some((line, TestLine::serve(&[], Arc::new(kept), book, Machine::Alone { _guard: guard })))
+    Some((line, TestLine::serve(changes, kept, book, Machine::Alone { _guard: guard })))
 }
 
 /// Delivers each packet when its time has come.
@@ -96,7 +113,7 @@ fn network(socket: &UdpSocket, to: SocketAddr, packets: &Receiver<(Instant, Vec<
 }
 
 /// Rings the line as a scripted caller over a network that loses and delays.
-fn ring(line: &TestLine, name: &str, seed: u64) {
+fn ring(line: &TestLine, mut caller: Caller, name: &str, seed: u64) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/callers");
     let path = folder.join(format!("{name}.call"));
     let text = std::fs::read_to_string(&path).expect("a script");
@@ -104,7 +121,6 @@ fn ring(line: &TestLine, name: &str, seed: u64) {
     let cues =
         cues(&script, |n, _| wav::read(&folder.join(name).join(format!("{n:02}.wav")))).expect("recordings");
     let mut person = ScriptedCaller::new(cues, Vec::new());
-    let mut caller = Caller::call(line.address);
     let (send, packets) = channel();
     let (socket, to) = (caller.rtp.try_clone().expect("a socket"), caller.media.expect("an answer"));
     let network = std::thread::spawn(move || network(&socket, to, &packets));
@@ -115,7 +131,7 @@ fn ring(line: &TestLine, name: &str, seed: u64) {
     for tick in 0..60 * 50u64 {
         let mut bytes = [0; 1_500];
         while let Ok((length, _)) = caller.rtp.recv_from(&mut bytes) {
-            if let Some(packet) = Packet::parse(&bytes[..length]) {
+            if let Some(packet) = caller.opened(&mut bytes[..length]) {
                 heard.extend(up.process(&Law::Mu.decode_all(packet.payload)));
             }
         }
@@ -147,17 +163,65 @@ fn ring(line: &TestLine, name: &str, seed: u64) {
     }
 }
 
+/// Whether the call that makes it `count` ended with the order found.
+fn found(phone: &TestLine, count: usize) -> bool {
+    let held = phone.held(count);
+    phone.empty();
+    let record = &held.last().expect("a call was held").record;
+    let number = record.slots.get("order_number");
+    record.disposition == Disposition::Resolved && number.is_some_and(|n| n.expose() == "451288")
+}
+
+#[test]
+fn an_order_is_found_by_tls_with_encrypted_sound() {
+    let Some(certificate) = Certificate::make() else { return println!("skipped: no openssl") };
+    let tls = certificate.settings();
+    let tls: Vec<_> = tls.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some((_line, phone)) = open(folder.path(), &tls) else { return };
+    let finds = |seed: u64| {
+        let connection = certificate.connect(phone.tls.expect("it listens by TLS"));
+        let mut caller = Caller::over(connection, phone.address);
+        caller.encrypts(Suite::Tag80);
+        let offer = caller.usual();
+        let answer = caller.invite("", &offer);
+        assert!(answer.status() == 200 && answer.body().contains(" RTP/SAVP "), "{answer:?}");
+        ring(&phone, caller, "order_status", seed);
+        found(&phone, usize::try_from(seed).expect("small"))
+    };
+    assert!((1..=2).any(finds), "neither of two calls found the order");
+}
+
+/// baresip speaks by the clock: the pauses are as long as the line's questions.
+#[test]
+fn baresip_finds_an_order() {
+    if baresip::is_missing() {
+        return println!("{}", baresip::MISSING);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some((_line, phone)) = open(folder.path(), &[]) else { return };
+    let says = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/callers/order_status").join(name);
+        resample(&wav::read(&path).expect("a recording"), RATE_HZ, LINE_RATE_HZ)
+    };
+    let pause = baresip::pause;
+    let speech = [pause(5_000), says("01.wav"), pause(6_000), says("02.wav"), pause(11_000), says("03.wav")];
+    let speech = [speech.concat(), pause(8_000)].concat();
+    let finds = |count: usize| {
+        let uri = format!("sip:800@{}", phone.address);
+        let _telephone = Baresip::call(&uri, ";transport=udp>;regint=0", "", &speech);
+        found(&phone, count)
+    };
+    assert!((1..=2).any(finds), "neither of two calls found the order");
+}
+
 #[test]
 fn an_order_is_found_by_telephone_over_a_lossy_network() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some((_line, phone)) = open(folder.path()) else { return };
+    let Some((_line, phone)) = open(folder.path(), &[]) else { return };
     let finds = |seed: u64| {
-        ring(&phone, "order_status", seed);
-        let held = phone.held(usize::try_from(seed).expect("small"));
-        phone.empty();
-        let record = &held.last().expect("a call was held").record;
-        let number = record.slots.get("order_number");
-        record.disposition == Disposition::Resolved && number.is_some_and(|n| n.expose() == "451288")
+        ring(&phone, Caller::call(phone.address), "order_status", seed);
+        found(&phone, usize::try_from(seed).expect("small"))
     };
     // A share takes many calls, each as long as it lasts: `make test-orders` rings them. Of two, one has to come to
     // its end.
@@ -173,7 +237,7 @@ fn an_order_is_found_by_telephone_over_a_lossy_network() {
 #[test]
 fn a_change_is_taken_up_between_calls_and_a_mistake_keeps_the_old() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some((line, phone)) = open(folder.path()) else { return };
+    let Some((line, phone)) = open(folder.path(), &[]) else { return };
     let file = folder.path().join("intents/line.toml");
     let change = |from: &str, to: &str| {
         let text = std::fs::read_to_string(&file).expect("there");
