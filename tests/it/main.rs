@@ -1,5 +1,8 @@
 //! All integration tests, in one binary: linking is slow.
 
+#[cfg(feature = "telephone")]
+mod asterisk;
+
 #[cfg(feature = "host")]
 mod barge_in;
 

@@ -162,9 +162,9 @@ impl Caller {
     /// Whether nobody has sent an INVITE of another call meanwhile. What came besides is forgotten.
     #[cfg(feature = "store")]
     pub(super) fn has_no_invite_but(&self, invite: &Message) -> bool {
-        self.sip.set_nonblocking(true).expect("set");
+        self.waits(Duration::from_millis(1));
         let came: Vec<Message> = std::iter::from_fn(|| self.receive()).collect();
-        self.sip.set_nonblocking(false).expect("set");
+        self.waits(PATIENCE);
         let is_known = |m: &Message| m.header("Call-ID") == invite.header("Call-ID");
         came.iter().all(|message| !message.start().starts_with("INVITE") || is_known(message))
     }

@@ -3,6 +3,8 @@
 //! The line's engines are stand-ins here, so that these tests need no models; `whole_line.rs` and the call
 //! by telephone have real ones.
 
+mod asterisk;
+
 #[cfg(feature = "store")]
 mod balancer;
 
