@@ -28,7 +28,7 @@ mod telephone;
 
 pub use concealment::Concealer;
 pub use dtmf::{DtmfDetector, tone, two_tones};
-pub use flac::flac;
+pub use flac::{FlacStream, flac};
 pub use frame::{FRAME_DURATION, FRAME_SAMPLES, Frame, RATE_HZ};
 pub use g711::Law;
 pub use jitter::{JitterBuffer, JitterFigures, Pull};
