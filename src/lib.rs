@@ -29,5 +29,5 @@ pub mod store;
 #[cfg(any(feature = "host", feature = "telephone"))]
 pub mod config;
 
-#[cfg(any(feature = "host", feature = "telephone"))]
+#[cfg(any(feature = "host", feature = "outbox", feature = "telephone"))]
 pub mod host;

@@ -4,6 +4,7 @@
 //! On PostgreSQL a claim is `SELECT … FOR UPDATE SKIP LOCKED`, so that nodes do not wait for each other. On
 //! SQLite the one writer takes them in turn. Finishing names the claim: who has lost it changes nothing.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::figures::{number, text};
 use super::record::KeptCall;
+use super::seal::is_sealed;
 use super::{Opened, Store, StoreError};
 use crate::call::{Ani, CallId, Pii};
 use crate::desk::{Callback, CallbackEnd, CallbackPlan, CallbackState, Caller, DeskPlan, Window};
@@ -31,7 +33,7 @@ pub struct KeptVoicemail {
     pub duration: Duration,
     /// The file with the sound.
     pub file: String,
-    /// The file's hash, in hexadecimal: a file that was not written whole is no message.
+    /// The sound's hash, in hexadecimal: a file that was not written whole is no message.
     pub sha256: String,
     /// What was understood of it.
     pub transcript: Option<Pii<String>>,
@@ -324,8 +326,8 @@ fn callback_of(row: &AnyRow) -> Result<Callback, StoreError> {
 }
 
 const KEEP_VOICEMAIL: &str = "
-    INSERT INTO voicemails (call_id, queue, ani, at_unix_ms, duration_ms, file, sha256, transcript)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (call_id) DO NOTHING";
+    INSERT INTO voicemails (call_id, queue, ani, at_unix_ms, duration_ms, file, sha256, transcript, sealed_to)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (call_id) DO NOTHING";
 
 const NEXT_VOICEMAIL: &str = "
     SELECT * FROM voicemails WHERE announced = 0 AND (claim_until_unix_ms IS NULL OR claim_until_unix_ms <= $1)
@@ -337,6 +339,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be written.
     pub async fn keep_voicemail(&self, message: &KeptVoicemail) -> Result<bool, StoreError> {
+        let sealed_to = if is_sealed(Path::new(&message.file)) { self.seal.to() } else { "" };
         let opened = self.current().await?;
         let done = sqlx::query(KEEP_VOICEMAIL)
             .bind(message.call.as_str())
@@ -347,6 +350,7 @@ impl Store {
             .bind(&message.file)
             .bind(&message.sha256)
             .bind(message.transcript.as_ref().map(|text| text.expose().clone()))
+            .bind(sealed_to)
             .execute(&opened.writer)
             .await;
         Ok(done.map_err(self.fail())?.rows_affected() > 0)

@@ -36,9 +36,15 @@ mod proof;
 
 mod record;
 
+mod recordings;
+
 pub mod report;
 
+pub mod seal;
+
 mod spool;
+
+mod whole;
 
 pub use agents::KeptAgent;
 pub use claims::KeptVoicemail;
@@ -48,7 +54,10 @@ pub use nodes::{AgentClaim, Change, Listener, Shared};
 pub use places::QueueEntry;
 pub use privacy::{AuditEntry, Forgotten, Retention};
 pub use record::{KeptCall, Written};
+pub use recordings::{KeptRecording, SealedAnew};
+pub use seal::{Seal, SealError};
 pub use spool::Spool;
+pub use whole::{UNFINISHED, Unfinished};
 
 /// The schema, one file a step, part of the program.
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -86,11 +95,18 @@ pub struct StoreOptions {
     pub spool_folder: Option<PathBuf>,
     /// What promised callbacks go by: their queues, hours and attempts.
     pub desk: Arc<DeskPlan>,
+    /// By what recordings and messages are sealed, and opened.
+    pub seal: Arc<Seal>,
 }
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        StoreOptions { busy_timeout: BUSY_TIMEOUT, spool_folder: None, desk: Arc::new(DeskPlan::empty()) }
+        StoreOptions {
+            busy_timeout: BUSY_TIMEOUT,
+            spool_folder: None,
+            desk: Arc::new(DeskPlan::empty()),
+            seal: Arc::default(),
+        }
     }
 }
 
@@ -105,6 +121,7 @@ pub struct Store {
     place: Place,
     busy_timeout: Duration,
     desk: Arc<DeskPlan>,
+    seal: Arc<Seal>,
     spool: Spool,
     /// The file as it was last opened; the lock is held for a copy only.
     opened: Mutex<Arc<Opened>>,
@@ -174,7 +191,7 @@ impl Store {
         options: StoreOptions,
     ) -> Result<Store, StoreError> {
         let place = parse_place(url_or_path.as_ref())?;
-        let StoreOptions { busy_timeout, spool_folder, desk } = options;
+        let StoreOptions { busy_timeout, spool_folder, desk, seal } = options;
         let (path, beside) = match &place {
             Place::File(path) => {
                 let mut name = path.clone().into_os_string();
@@ -186,7 +203,16 @@ impl Store {
         let spool = Spool::new(spool_folder.unwrap_or(beside));
         let opened = Opened::open(&place, &path, busy_timeout, true).await?;
         let opened = Mutex::new(Arc::new(opened));
-        Ok(Store { path, place, busy_timeout, desk, spool, opened, opening: tokio::sync::Mutex::new(()) })
+        Ok(Store {
+            path,
+            place,
+            busy_timeout,
+            desk,
+            seal,
+            spool,
+            opened,
+            opening: tokio::sync::Mutex::new(()),
+        })
     }
 
     /// Whether an address is a server's.
@@ -205,6 +231,11 @@ impl Store {
     /// The database's file; a server's address without its password.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// By what recordings and messages are sealed, and opened.
+    pub fn seal(&self) -> &Arc<Seal> {
+        &self.seal
     }
 
     /// Where records wait that the database could not take.

@@ -19,6 +19,8 @@ pub struct Retention {
     pub desk: Option<Duration>,
     /// Messages.
     pub voicemails: Option<Duration>,
+    /// Recordings of calls.
+    pub recordings: Option<Duration>,
     /// The trail itself.
     pub audit: Option<Duration>,
 }
@@ -26,10 +28,12 @@ pub struct Retention {
 /// What was forgotten.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
-    /// Calls whose records are gone; their recordings bear the same names.
+    /// Calls whose records are gone.
     pub calls: Vec<String>,
     /// Messages' files, which whoever called for it removes.
     pub files: Vec<PathBuf>,
+    /// Recordings, which whoever called for it removes.
+    pub recordings: Vec<PathBuf>,
     /// Rows of all kinds.
     pub rows: u64,
 }
@@ -57,7 +61,7 @@ impl Store {
             let age = age.and_then(|age| i64::try_from(age.as_millis()).ok());
             age.map_or(i64::MIN, |age| now.as_millisecond().saturating_sub(age))
         };
-        let steps: [(&'static str, i64); 7] = [
+        let steps: [(&'static str, i64); 8] = [
             (
                 "DELETE FROM handoffs WHERE call_id IN (SELECT id FROM calls WHERE started_at_unix_ms < $1) RETURNING 1 AS one",
                 before(keep.calls),
@@ -72,6 +76,10 @@ impl Store {
                 before(keep.desk),
             ),
             ("DELETE FROM voicemails WHERE at_unix_ms < $1 RETURNING file", before(keep.voicemails)),
+            (
+                "DELETE FROM recordings WHERE at_unix_ms < $1 RETURNING file AS recording",
+                before(keep.recordings),
+            ),
             ("DELETE FROM audit WHERE at_unix_ms < $1 RETURNING 1 AS one", before(keep.audit)),
             ("DELETE FROM wrong_proofs WHERE at_unix_ms < $1 RETURNING 1 AS one", before(keep.calls)),
         ];
@@ -87,8 +95,8 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Forgets all that is known of a number: records, handoffs, places, promises, messages, proofs, and the
-    /// customer with orders where the number is one's. The trail says that it was done, not to whom.
+    /// Forgets all that is known of a number: records, recordings, handoffs, places, promises, messages, proofs,
+    /// and the customer with orders where the number is one's. The trail says that it was done, not to whom.
     ///
     /// # Errors
     /// Where the database cannot be written; then nothing is forgotten.
@@ -99,6 +107,7 @@ impl Store {
             "DELETE FROM queue_entries WHERE ltrim(ani, '+') = $1 RETURNING 1 AS one",
             "DELETE FROM callbacks WHERE same_as = $1 RETURNING 1 AS one",
             "DELETE FROM voicemails WHERE ltrim(ani, '+') = $1 RETURNING file",
+            "DELETE FROM recordings WHERE ltrim(ani, '+') = $1 RETURNING file AS recording",
             "DELETE FROM wrong_proofs WHERE ltrim(ani, '+') = $1 \
              OR account IN (SELECT CAST(id AS TEXT) FROM customers WHERE phone = $1) RETURNING 1 AS one",
             "DELETE FROM orders WHERE customer_id IN (SELECT id FROM customers WHERE phone = $1) RETURNING 1 AS one",
@@ -113,12 +122,15 @@ impl Store {
             let rows = query.fetch_all(&mut *transaction).await.map_err(self.fail())?;
             forgotten.note(&rows);
         }
-        let subject = format!("{} calls, {} messages", forgotten.calls.len(), forgotten.files.len());
+        let (calls, files, recordings) =
+            (forgotten.calls.len(), forgotten.files.len(), forgotten.recordings.len());
+        let subject = format!("{calls} calls, {files} messages, {recordings} recordings");
         audit(&mut transaction, who, "erase", &subject, now).await.map_err(self.fail())?;
         transaction.commit().await.map_err(self.fail())?;
         // What waits in the spool is a caller's, too.
         for path in self.spool.waiting()? {
             if self.spool.is_of(&path, &digits) {
+                forgotten.recordings.extend(self.spool.file_of(&path).map(PathBuf::from));
                 std::fs::remove_file(&path)
                     .map_err(|source| StoreError::Spool { path: path.clone(), source })?;
                 forgotten.rows += 1;
@@ -178,6 +190,8 @@ impl Forgotten {
         for row in rows {
             if let Ok(call) = row.try_get::<String, _>("call_id") {
                 self.calls.push(call);
+            } else if let Ok(file) = row.try_get::<String, _>("recording") {
+                self.recordings.push(PathBuf::from(file));
             } else if let Ok(file) = row.try_get::<String, _>("file") {
                 self.files.push(PathBuf::from(file));
             }

@@ -1,14 +1,21 @@
-//! Records that the database could not take: one JSON file a call, in a folder that only the line's user
-//! may read, until the database takes them.
+//! Records that the database could not take: one JSON file a call, and one where it was recorded, in a folder that only
+//! the line's user may read, until the database takes them.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{KeptCall, Store, StoreError};
+use super::whole::Unfinished;
+use super::{KeptCall, KeptRecording, Store, StoreError};
 use crate::call::CallId;
+
+/// What a waiting record's name ends in, and a waiting recording's.
+const RECORD: &str = "json";
+const RECORDING: &str = "recording";
 
 /// A folder of records that wait.
 #[derive(Clone, Debug)]
@@ -34,8 +41,11 @@ impl Spool {
     /// Where the folder cannot be written.
     pub async fn put(&self, kept: KeptCall) -> Result<(), StoreError> {
         let folder = self.folder.clone();
-        blocking(move || put(&folder, &kept).map_err(|source| StoreError::Spool { path: folder, source }))
-            .await
+        blocking(move || {
+            let name = format!("{}.{RECORD}", kept.record.id);
+            put(&folder, &name, &kept).map_err(|source| StoreError::Spool { path: folder, source })
+        })
+        .await
     }
 
     /// Files of the records that wait, in the order of their calls' ids.
@@ -47,18 +57,59 @@ impl Spool {
     }
 }
 
+/// What is in a file that waits.
+enum Waiting {
+    Call(Box<KeptCall>),
+    Recording(KeptRecording),
+}
+
+impl Waiting {
+    /// By its name's ending; `None` where it is neither.
+    fn parse(path: &Path, bytes: &[u8]) -> Option<Waiting> {
+        if path.extension().is_some_and(|e| e == RECORDING) {
+            return serde_json::from_slice(bytes).ok().map(Waiting::Recording);
+        }
+        serde_json::from_slice(bytes).ok().map(|kept| Waiting::Call(Box::new(kept)))
+    }
+
+    fn read(path: &Path) -> Option<Waiting> {
+        fs::read(path).ok().and_then(|bytes| Waiting::parse(path, &bytes))
+    }
+}
+
 impl Spool {
-    /// Whether a file that waits is the record of a caller of this number, digits only.
+    /// Whether a file that waits is of a caller of this number, digits only.
     pub(super) fn is_of(&self, path: &Path, digits: &str) -> bool {
-        let kept = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<KeptCall>(&bytes).ok());
-        let ani = kept.and_then(|kept| kept.record.ani);
+        let ani = match Waiting::read(path) {
+            Some(Waiting::Call(kept)) => kept.record.ani,
+            Some(Waiting::Recording(recording)) => recording.ani,
+            None => None,
+        };
         ani.is_some_and(|ani| ani.expose().trim_start_matches('+') == digits)
+    }
+
+    /// The sound that a file tells of that waits, where it tells of one.
+    pub(super) fn file_of(&self, path: &Path) -> Option<String> {
+        match Waiting::read(path) {
+            Some(Waiting::Recording(recording)) => Some(recording.file),
+            Some(Waiting::Call(_)) | None => None,
+        }
+    }
+
+    /// Puts down which file is a call's recording, as [`Spool::put`] does a record.
+    pub(super) async fn put_recording(&self, recording: KeptRecording) -> Result<(), StoreError> {
+        let folder = self.folder.clone();
+        blocking(move || {
+            let name = format!("{}.{RECORDING}", recording.call);
+            put(&folder, &name, &recording).map_err(|source| StoreError::Spool { path: folder, source })
+        })
+        .await
     }
 }
 
 impl Store {
     /// Writes a message's sound, whole or not at all, before [`Store::keep_voicemail`] says that it is one.
-    /// Gives the file and its SHA-256 in hexadecimal.
+    /// Gives the file and the SHA-256 of the sound in hexadecimal, which stays the same however it is sealed.
     ///
     /// # Errors
     /// Where the folder cannot be written.
@@ -68,10 +119,15 @@ impl Store {
         call: &CallId,
         sound: Vec<u8>,
     ) -> Result<(PathBuf, String), StoreError> {
-        let (path, name) = (folder.to_owned(), format!("{call}.flac"));
+        let seal = Arc::clone(&self.seal);
+        let (path, name) = (folder.to_owned(), seal.name(&format!("{call}.flac")));
         blocking(move || {
             let hash = Sha256::digest(&sound).iter().map(|byte| format!("{byte:02x}")).collect();
-            let written = write_whole(&path, &name, &sound);
+            let written = write_whole(&path, &name, |file| {
+                let mut sealing = seal.writer(file)?;
+                sealing.write_all(&sound)?;
+                sealing.finish().map(|_| ())
+            });
             written.map(|file| (file, hash)).map_err(|source| StoreError::Spool { path, source })
         })
         .await
@@ -94,43 +150,40 @@ impl Store {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(StoreError::Spool { path, source }),
             };
-            match serde_json::from_slice::<KeptCall>(&bytes) {
-                Ok(kept) => {
-                    self.insert(&kept).await?;
-                    written += 1;
-                    remove(&path)?;
+            match Waiting::parse(&path, &bytes) {
+                Some(Waiting::Call(kept)) => drop(self.insert(&kept).await?),
+                Some(Waiting::Recording(recording)) => self.insert_recording(&recording).await?,
+                None => {
+                    set_aside(&path)?;
+                    continue;
                 }
-                Err(_) => set_aside(&path)?,
             }
+            written += 1;
+            remove(&path)?;
         }
         Ok(written)
     }
 }
 
 /// Runs file work where it does not hold up calls.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(e) => std::panic::resume_unwind(e.into_panic()),
     }
 }
 
-fn put(folder: &Path, kept: &KeptCall) -> io::Result<()> {
-    let bytes = serde_json::to_vec(kept)?;
-    write_whole(folder, &format!("{}.json", kept.record.id), &bytes).map(|_| ())
+fn put(folder: &Path, name: &str, what: &impl Serialize) -> io::Result<()> {
+    let bytes = serde_json::to_vec(what)?;
+    write_whole(folder, name, |mut file| file.write_all(&bytes)).map(|_| ())
 }
 
 /// Writes a file that its owner alone may read, whole or not at all, so that it survives a power cut.
-fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    create_private(folder)?;
-    let unfinished = folder.join(format!("{name}.{}.tmp", std::process::id()));
-    let mut file = private_file(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+fn write_whole(folder: &Path, name: &str, write: impl FnOnce(File) -> io::Result<()>) -> io::Result<PathBuf> {
     let path = folder.join(name);
-    fs::rename(&unfinished, &path)?;
-    // The new name itself must survive, too.
-    File::open(folder)?.sync_all()?;
+    let mut unfinished = Unfinished::create(&path)?;
+    write(unfinished.file()?)?;
+    unfinished.keep()?;
     Ok(path)
 }
 
@@ -143,7 +196,7 @@ fn waiting(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "json") {
+        if path.extension().is_some_and(|e| e == RECORD || e == RECORDING) {
             paths.push(path);
         }
     }
@@ -162,31 +215,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
 
 fn set_aside(path: &Path) -> Result<(), StoreError> {
     tracing::warn!(path = %path.display(), "a spooled file is no record; it is set aside as .unreadable");
-    fs::rename(path, path.with_extension("json.unreadable"))
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    fs::rename(path, path.with_extension(format!("{ending}.unreadable")))
         .map_err(|source| StoreError::Spool { path: path.to_owned(), source })
-}
-
-/// Makes the folder; only its owner may look in, since records hold what callers said.
-fn create_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-
-        builder.mode(0o700);
-    }
-    builder.create(folder)
-}
-
-fn private_file(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-
-        options.mode(0o600);
-    }
-    options.open(path)
 }

@@ -39,6 +39,7 @@ mod crash;
 mod desk;
 
 mod nodes;
+mod sound;
 
 struct Rig {
     folder: TempDir,

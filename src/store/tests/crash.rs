@@ -19,6 +19,9 @@ on_both! { nothing_promised_is_lost_or_done_twice }
 
 const LEASE: Duration = Duration::from_secs(60);
 
+/// The file of the node's key.
+const KEY: &str = "key";
+
 fn env(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
@@ -40,6 +43,7 @@ fn nothing_promised_is_lost_or_done_twice(rig: &Rig) {
     eprintln!("CRASH_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
     drop(rig.open());
+    Seal::make_key(&rig.folder.path().join(KEY)).expect("it is made");
     let mut said: Vec<String> = Vec::new();
     for life in 0..=kills {
         // The last life is a whole one, and serves what is left.
@@ -93,8 +97,9 @@ fn judge(rig: &Rig, said: &[String]) {
         assert!(talks.lines().any(|talk| talk == reached), "{reached} was reached without a word");
     }
     let voicemails = voicemails.expect("they can be read");
+    let seal = seal(rig.folder.path());
     for message in &voicemails {
-        let bytes = fs::read(&message.file).expect("a message has its file");
+        let bytes = seal.read(Path::new(&message.file)).expect("a message has its file, whole");
         assert_eq!(hex(&bytes), message.sha256, "a file that is not whole was taken for a message");
     }
     for kept in of("kept") {
@@ -123,6 +128,14 @@ fn judge(rig: &Rig, said: &[String]) {
     );
 }
 
+/// Messages are sealed, as they are where a team says so.
+fn seal(folder: &Path) -> Seal {
+    let key = folder.join(KEY);
+    let text = fs::read_to_string(&key).expect("it was made");
+    let public = text.lines().next().and_then(|line| line.split(' ').next_back()).expect("its public part");
+    Seal::new([public], &[key]).expect("keys")
+}
+
 fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -133,7 +146,8 @@ fn the_node() {
     let Ok(address) = std::env::var("CRASH_NODE") else { return };
     let folder = PathBuf::from(std::env::var("CRASH_FOLDER").expect("a folder"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let options = StoreOptions { spool_folder: Some(folder.join("spool")), ..StoreOptions::default() };
+    let (spool_folder, seal) = (Some(folder.join("spool")), Arc::new(seal(&folder)));
+    let options = StoreOptions { spool_folder, seal, ..StoreOptions::default() };
     runtime.block_on(async {
         let store = Store::open_with(&address, options).await.expect("it opens");
         let life = env("CRASH_LIFE", 0);
