@@ -87,6 +87,7 @@ pub struct Conversation {
     local: Option<DateTime>,
     is_anonymous: bool,
     keypad_only: bool,
+    is_recorded: bool,
     transfer: Option<(RequestId, Handoff)>,
     /// How messages are taken.
     voicemail: VoicemailSpec,
@@ -132,6 +133,7 @@ impl Conversation {
             local: None,
             is_anonymous: false,
             keypad_only: false,
+            is_recorded: false,
             transfer: None,
             voicemail: VoicemailSpec::default(),
             message: None,
@@ -169,6 +171,16 @@ impl Conversation {
     /// Recognises nothing: the line is too busy to listen, and the caller gets the keypad menu at once.
     pub fn keypad_only(self, keypad_only: bool) -> Conversation {
         Conversation { keypad_only, ..self }
+    }
+
+    /// Tells the caller first of all that the call is recorded, where it is.
+    pub fn recorded(self, is_recorded: bool) -> Conversation {
+        Conversation { is_recorded, ..self }
+    }
+
+    /// Whether the caller has refused to be recorded: what was recorded so far is not wanted either.
+    pub fn is_recording_refused(&self) -> bool {
+        self.dialogue.is_recording_refused()
     }
 
     /// Whether what the caller says and keys now must not be shown, logged or recorded.
@@ -301,6 +313,7 @@ impl Conversation {
             local: self.local,
             is_anonymous: self.is_anonymous,
             keypad_only: self.keypad_only,
+            is_recorded: self.is_recorded,
         });
         self.carry_out();
     }

@@ -58,6 +58,8 @@ pub struct Script {
     pub local: Option<DateTime>,
     /// Whether the line takes keys alone: it is too busy to listen.
     pub keypad_only: bool,
+    /// Whether the call is recorded, and the caller told so.
+    pub is_recorded: bool,
     /// What the store knows, at text level: look-up name and its argument, to rows.
     pub given: BTreeMap<(String, String), Vec<Row>>,
     /// What the caller does, in order.
@@ -165,9 +167,10 @@ impl Script {
                             )
                         }
                         "keypad_only" if value == "yes" => self.keypad_only = true,
+                        "recorded" if value == "yes" => self.is_recorded = true,
                         _ => {
                             return Err(format!(
-                                "'{key}={value}': expected ani, dnis, at or keypad_only=yes"
+                                "'{key}={value}': expected ani, dnis, at, keypad_only=yes or recorded=yes"
                             ));
                         }
                     }

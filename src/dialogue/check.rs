@@ -58,6 +58,11 @@ fn check_line(parts: &FlowParts<'_>) -> Result<(), FlowError> {
     if line.prompts.how_can_i_help.is_empty() {
         return Err(FlowError::near(source, "how_can_i_help", "expected at least one wording"));
     }
+    if line.prompts.recording.as_ref().is_some_and(|prompt| prompt.barge_in) {
+        let message = "a caller who talks over 'recording' does not know that the call is recorded: \
+                       expected { say = \"…\", barge_in = false }";
+        return Err(FlowError::near(source, "recording", message));
+    }
     for (name, webhook) in &line.webhook {
         let url = webhook.url.get_ref();
         if !url.starts_with("https://") && !url.starts_with("http://") {
@@ -155,6 +160,7 @@ fn check_keys(line: &LineSpec, source: &Source) -> Result<(), FlowError> {
         ("start_over", &keys.start_over),
         ("goodbye", &keys.goodbye),
         ("dont_know", &keys.dont_know),
+        ("no_recording", &keys.no_recording),
     ];
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, key) in named {

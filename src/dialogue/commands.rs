@@ -26,6 +26,8 @@ pub enum Command {
     Goodbye,
     /// "I don't know": the same as saying so.
     DontKnow,
+    /// Do not record this call.
+    NoRecording,
 }
 
 impl Command {
@@ -41,6 +43,7 @@ impl Command {
             Command::Wait => "wait",
             Command::Goodbye => "goodbye",
             Command::DontKnow => "dont_know",
+            Command::NoRecording => "no_recording",
         }
     }
 }
@@ -71,10 +74,13 @@ impl super::Flow {
             (&k.start_over, Command::StartOver),
             (&k.goodbye, Command::Goodbye),
             (&k.dont_know, Command::DontKnow),
+            (&k.no_recording, Command::NoRecording),
         ]
         .iter()
         .find(|(key, _)| *key == keys)
         .map(|(_, command)| *command)
+        // Where nobody is ever recorded, nobody can refuse it.
+        .filter(|command| *command != Command::NoRecording || self.wording.has("recording"))
     }
 }
 
@@ -85,6 +91,9 @@ impl Dialogue {
         let c = &self.flow.commands;
         if c.agent.is_whole(text) {
             return Some(Command::Agent);
+        }
+        if c.no_recording.is_whole(text) && self.flow.wording.has("recording") {
+            return Some(Command::NoRecording);
         }
         if self.is_working() {
             return None;
@@ -106,6 +115,9 @@ impl Dialogue {
     }
 
     pub(super) fn obey(&mut self, command: Command, how: &str) {
+        if command == Command::NoRecording {
+            return self.refuse_recording(how);
+        }
         if self.is_working() && command != Command::Agent {
             return;
         }
@@ -133,7 +145,19 @@ impl Dialogue {
             }
             Command::Wait => self.wait_for_caller(),
             Command::Goodbye => self.goodbye(),
-            Command::DontKnow => {}
+            Command::DontKnow | Command::NoRecording => {}
+        }
+    }
+
+    /// What was recorded of the call is thrown away, whatever goes on.
+    fn refuse_recording(&mut self, how: &str) {
+        self.decided(Command::NoRecording.as_str(), format!("{how} in state {}", self.state_name()));
+        self.recording_refused = true;
+        if self.flow.wording.has("recording_stopped") {
+            self.say_aside("recording_stopped");
+        }
+        if !self.is_working() {
+            self.repeat();
         }
     }
 

@@ -97,6 +97,8 @@ pub struct Commands {
     pub correction: PhraseSet,
     /// The answer was about something else.
     pub wrong: PhraseSet,
+    /// Does not want to be recorded.
+    pub no_recording: PhraseSet,
     /// Words of a caller who is upset.
     pub upset: PhraseSet,
     /// While waiting: wants to be called back.
@@ -127,6 +129,7 @@ impl Commands {
             done: PhraseSet::new(&spec.done),
             correction: PhraseSet::new(&spec.correction),
             wrong: PhraseSet::new(&spec.wrong),
+            no_recording: PhraseSet::new(&spec.no_recording),
             upset: PhraseSet::new(upset),
         }
     }

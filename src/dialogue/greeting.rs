@@ -35,6 +35,8 @@ pub struct Arrival {
     pub is_anonymous: bool,
     /// Whether nothing that the caller says will be recognised: the line is full, and goes by keys alone.
     pub keypad_only: bool,
+    /// Whether the call is recorded, and the caller to be told so.
+    pub is_recorded: bool,
 }
 
 impl Arrival {
@@ -136,6 +138,7 @@ impl Dialogue {
         self.decided("welcome_back", intent.to_string());
         let label = self.flow.intents.get(&intent).map(|s| s.label.clone()).unwrap_or_default();
         self.intent = Some(intent);
+        self.tell_recorded();
         self.say(&self.greeting());
         self.tell_keypad_only();
         self.say_with("dropped", value("label", &label));
@@ -179,9 +182,17 @@ impl Dialogue {
     }
 
     pub(super) fn greet(&mut self) {
+        self.tell_recorded();
         self.say(&self.greeting());
         self.tell_keypad_only();
         self.ask_purpose();
+    }
+
+    /// Before everything else: whoever talks over the greeting knows it already.
+    fn tell_recorded(&mut self) {
+        if self.arrival.is_recorded {
+            self.say_aside("recording");
+        }
     }
 
     /// Whoever is not going to be heard is told so, before they talk to nobody.

@@ -240,6 +240,7 @@ pub struct Dialogue {
     steps_tried: usize,
     resolved: bool,
     rating: Option<u8>,
+    recording_refused: bool,
     was_rated: bool,
     callback: Option<Callback>,
     reference_given: bool,
@@ -286,6 +287,7 @@ impl Dialogue {
             steps_tried: 0,
             resolved: false,
             rating: None,
+            recording_refused: false,
             was_rated: false,
             callback: None,
             reference_given: false,
@@ -316,6 +318,11 @@ impl Dialogue {
     /// How content the caller said to be, 1 to 5.
     pub fn rating(&self) -> Option<u8> {
         self.rating
+    }
+
+    /// Whether the caller does not want the call to be recorded.
+    pub fn is_recording_refused(&self) -> bool {
+        self.recording_refused
     }
 
     /// The callback that was promised.

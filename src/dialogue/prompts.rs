@@ -87,6 +87,8 @@ pub(super) fn line_prompts(line: &LineSpec) -> Vec<Named<'_>> {
         all.one(name, spec, &[]);
     }
     all.maybe("keypad_only", p.keypad_only.as_ref(), &[]);
+    all.maybe("recording", p.recording.as_ref(), &[]);
+    all.maybe("recording_stopped", p.recording_stopped.as_ref(), &[]);
     all.maybe("yes_no_keys", p.yes_no_keys.as_ref(), &[]);
     all.maybe("still_ringing", p.still_ringing.as_ref(), &[]);
     all.maybe("callback_offer", p.callback_offer.as_ref(), &[]);

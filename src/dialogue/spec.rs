@@ -169,6 +169,10 @@ pub struct LinePrompts {
     pub take_your_time: Option<PromptSpec>,
     /// After "help".
     pub help: PromptSpec,
+    /// Before the greeting of a call that is recorded.
+    pub recording: Option<PromptSpec>,
+    /// After a caller has refused to be recorded.
+    pub recording_stopped: Option<PromptSpec>,
     /// The longest call is over.
     pub too_long: PromptSpec,
 }
@@ -265,6 +269,9 @@ pub struct CommandSpec {
     /// Says that the answer was about something else.
     #[serde(default)]
     pub wrong: Vec<String>,
+    /// Does not want to be recorded.
+    #[serde(default)]
+    pub no_recording: Vec<String>,
 }
 
 /// Keys of the universal commands. Key 0 is a person, always.
@@ -287,11 +294,13 @@ pub struct KeySpec {
     pub goodbye: String,
     /// "I don't know".
     pub dont_know: String,
+    /// Does not want to be recorded.
+    pub no_recording: String,
 }
 
 impl Default for KeySpec {
     /// `*` and the letter on the key where there is one: help 4 (GHI), back 2 (ABC), slower 7 (PQRS),
-    /// wait 9 (WXYZ).
+    /// wait 9 (WXYZ), no recording 6 (MNO).
     fn default() -> KeySpec {
         let key = |s: &str| s.to_owned();
         KeySpec {
@@ -303,6 +312,7 @@ impl Default for KeySpec {
             start_over: key("*1"),
             goodbye: key("*3"),
             dont_know: key("#"),
+            no_recording: key("*6"),
         }
     }
 }

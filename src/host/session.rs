@@ -113,6 +113,9 @@ pub trait Observer {
 
     /// 20 ms of both sides.
     fn frames(&mut self, _caller: &Frame, _line: &Frame) {}
+
+    /// The caller does not want to be recorded; told once. What was recorded is not wanted either.
+    fn recording_refused(&mut self) {}
 }
 
 /// What is known of a call before it begins.
@@ -149,6 +152,7 @@ pub struct Session<'a> {
     unanswered: Option<CallTime>,
     record: Option<CallRecord>,
     hung_up: bool,
+    is_recording_refused: bool,
     /// For the channel, with the next tick.
     for_channel: VecDeque<Action>,
     /// What callers hear who wait for a person.
@@ -173,6 +177,7 @@ impl<'a> Session<'a> {
             unanswered: None,
             record: None,
             hung_up: false,
+            is_recording_refused: false,
             for_channel: VecDeque::new(),
             music: HoldMusic::default(),
         }
@@ -295,6 +300,10 @@ impl<'a> Session<'a> {
         // A PIN's tones are as good as the PIN.
         let kept = if self.conversation.is_sound_secret() { &Frame::SILENCE } else { &caller };
         self.observer.frames(kept, &line);
+        if !self.is_recording_refused && self.conversation.is_recording_refused() {
+            self.is_recording_refused = true;
+            self.observer.recording_refused();
+        }
         while let Some(key) = channel.key() {
             self.event(now, Event::Key(key));
         }

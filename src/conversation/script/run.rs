@@ -94,7 +94,8 @@ impl<'a> Runner<'a> {
                 Some(local) => Conversation::new(Arc::clone(flow)).at(local),
                 None => Conversation::new(Arc::clone(flow)),
             }
-            .keypad_only(script.keypad_only),
+            .keypad_only(script.keypad_only)
+            .recorded(script.is_recorded),
             flow,
             script,
             now: CallTime::ZERO,
