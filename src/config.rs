@@ -43,6 +43,21 @@ pub const KEYS: &[Key] = &[
         help: "a file, or postgresql://USER:PASSWORD@HOST/NAME; without it, attendant.db in the state folder",
     },
     Key {
+        name: "record_calls",
+        default: "no",
+        help: "no; announced (callers hear the prompt `recording` first, and may refuse), or unannounced",
+    },
+    Key {
+        name: "seal_to",
+        default: "",
+        help: "public keys (age1...), with commas, for which recordings and messages are sealed; without one they lie open",
+    },
+    Key {
+        name: "seal_keys",
+        default: "",
+        help: "files of secret keys that open them, with commas; only where somebody listens to them",
+    },
+    Key {
         name: "node",
         default: "",
         help: "this machine's name among those that share a database; without it, its host name",

@@ -8,8 +8,8 @@ use attendant::call::Ani;
 use attendant::channel::gate::Gate;
 use attendant::channel::sip::SipServer;
 use attendant::config::Config;
-use attendant::host::phone;
 use attendant::host::serve::{LineAnswerer, Serving};
+use attendant::host::{phone, recorder};
 use clap::Args;
 
 use super::show;
@@ -38,7 +38,12 @@ pub(crate) fn run(config: &Config, args: &DialArgs) -> anyhow::Result<ExitCode> 
     (sip.tcp, sip.tls, sip.registrar) = (None, None, None);
     let line = Arc::new(show::open_line(config)?);
     let gate = Gate::new(phone::limits(config)?);
-    let serving = Serving::new(Arc::new(LineAnswerer::new(line, Arc::clone(&gate))), gate);
+    let recorder = recorder::from_settings(config, &line)?;
+    let mut answerer = LineAnswerer::new(line, Arc::clone(&gate));
+    if let Some((recorder, announced)) = &recorder {
+        answerer = answerer.recording(Arc::clone(recorder), *announced);
+    }
+    let serving = Serving::new(Arc::new(answerer), gate);
     serving.gate().close();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let (dialer, running) = runtime.block_on(async {
@@ -60,5 +65,8 @@ pub(crate) fn run(config: &Config, args: &DialArgs) -> anyhow::Result<ExitCode> 
     // The last BYE is on its way.
     runtime.block_on(tokio::time::sleep(std::time::Duration::from_millis(300)));
     running.abort();
+    if let Some((recorder, _)) = recorder {
+        recorder.close();
+    }
     Ok(code)
 }

@@ -28,6 +28,8 @@ mod nlu;
 
 mod prompts;
 
+mod recordings;
+
 mod replay;
 
 mod report;
@@ -113,6 +115,8 @@ enum Command {
     Data(data::DataArgs),
     /// What the calls came to: a table, CSV, JSON, or a page with charts
     Report(report::ReportArgs),
+    /// Recordings of calls
+    Recordings(recordings::RecordingsArgs),
     /// Records of past calls
     Calls(calls::CallsArgs),
     /// A kept call as a script; or all of them with a change, and whose outcome differs
@@ -184,6 +188,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Desk(args) => desk::run(&config, &args),
         Command::Data(args) => data::run(&config, &args),
         Command::Report(args) => report::run(&config, &args),
+        Command::Recordings(args) => recordings::run(config, &args),
         Command::Calls(args) => calls::run(&config, &args),
         Command::Config(args) => config::run(&config, &args),
     }

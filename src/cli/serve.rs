@@ -10,9 +10,9 @@ use attendant::config::Config;
 use attendant::host::desk::DeskHost;
 use attendant::host::desk::book::Book;
 use attendant::host::desk::callbacks::{Callbacks, Keeping};
-use attendant::host::line::Line;
+use attendant::host::line::{Line, VOICEMAIL};
 use attendant::host::serve::{LineAnswerer, Serving};
-use attendant::host::{phone, streams};
+use attendant::host::{phone, recorder, streams};
 use clap::Args;
 
 use super::show;
@@ -51,7 +51,12 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
         None => agents,
     };
     let gate = Gate::new(limits);
-    let serving = Serving::new(Arc::new(LineAnswerer::new(Arc::clone(&line), Arc::clone(&gate))), gate);
+    let recorder = recorder::from_settings(config, &line)?;
+    let mut answerer = LineAnswerer::new(Arc::clone(&line), Arc::clone(&gate));
+    if let Some((recorder, announced)) = &recorder {
+        answerer = answerer.recording(Arc::clone(recorder), *announced);
+    }
+    let serving = Serving::new(Arc::new(answerer), gate);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("signalling")
@@ -107,6 +112,9 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     if let Some(desk) = desk {
         desk.close();
     }
+    if let Some((recorder, _)) = recorder {
+        recorder.close();
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -141,7 +149,7 @@ impl AtDesk {
             runtime: line.runtime.handle().clone(),
             node: node.clone(),
             plan: Arc::clone(&line.desk),
-            messages: config.path("state").join("voicemail"),
+            messages: config.path("state").join(VOICEMAIL),
         };
         let book = book.open(notes, host.door())?;
         Ok(Some(AtDesk { host, book, node }))

@@ -17,7 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::desk::{DeskError, DeskPlan};
 use crate::dialogue::{Flow, FlowError, Source};
 use crate::speech::asr::{AsrError, PoolOptions, Recognizer, RecognizerPool, Settings, WhisperModel};
-use crate::store::{Store, StoreError, StoreOptions, Written};
+use crate::store::{Seal, SealError, Store, StoreError, StoreOptions, Written};
 use crate::understanding::classifier::{
     ClassifierError, Encoder, Head, IntentClassifier, Progress, Trained, TrainingOptions, TrainingReport,
     train,
@@ -27,6 +27,9 @@ use crate::voice::{
     MAX_STRETCH, PromptVoice, PromptVoiceOptions, Recordings, VoiceError, VoiceName, VoiceSettings,
     default_synthesizer,
 };
+
+/// Where messages lie, in the folder of data.
+pub const VOICEMAIL: &str = "voicemail";
 
 /// The encoder's name in `models/manifest.toml`.
 pub const ENCODER: &str = "all-MiniLM-L6-v2";
@@ -306,7 +309,8 @@ impl Line {
         let (recognizer, pool) = open_ear(config)?;
         let voice = open_voice(config, &flow)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let store = runtime.block_on(open_store(address, state, std::sync::Arc::clone(&desk)))?;
+        let options = store_options(config, address, state, std::sync::Arc::clone(&desk))?;
+        let store = runtime.block_on(open_store(address, state, options))?;
         let store = std::sync::Arc::new(store);
         let live = LiveFlow::new(config.path("intents"), sources, std::sync::Arc::clone(&flow));
         Ok(Line { flow, live, desk, classifier, head_watch, recognizer, pool, voice, store, runtime })
@@ -441,22 +445,40 @@ pub async fn open_kept(config: &Config) -> Result<Option<Store>, LineError> {
         return Ok(None);
     }
     let desk = std::sync::Arc::new(read_desk(&config.path("intents"))?);
-    let store = Store::open_with(&address, store_options(&address, &config.path("state"), desk)).await?;
+    let options = store_options(config, &address, &config.path("state"), desk)?;
+    let store = Store::open_with(&address, options).await?;
     store.flush_spool().await?;
     Ok(Some(store))
 }
 
 /// What a server cannot take waits in the folder of data; what a file cannot, beside it.
-fn store_options(address: &Path, data: &Path, desk: std::sync::Arc<DeskPlan>) -> StoreOptions {
+fn store_options(
+    config: &Config,
+    address: &Path,
+    data: &Path,
+    desk: std::sync::Arc<DeskPlan>,
+) -> Result<StoreOptions, LineError> {
     let is_server = Store::is_server(address);
     let spool_folder = is_server.then(|| data.join("attendant.spool"));
-    StoreOptions { spool_folder, desk, ..StoreOptions::default() }
+    let seal = std::sync::Arc::new(seal_of(config)?);
+    Ok(StoreOptions { spool_folder, desk, seal, ..StoreOptions::default() })
 }
 
-async fn open_store(address: &Path, data: &Path, desk: std::sync::Arc<DeskPlan>) -> Result<Store, LineError> {
+/// By what the settings have sound sealed and opened.
+fn seal_of(config: &Config) -> Result<Seal, ConfigError> {
+    let words = |key| config.list(key, |word| Some(word.to_owned()), "names with commas");
+    let keys: Vec<PathBuf> = words("seal_keys")?.into_iter().map(PathBuf::from).collect();
+    let to = words("seal_to")?;
+    Seal::new(to.iter().map(String::as_str), &keys).map_err(|error| {
+        let key = if matches!(error, SealError::NoRecipient(_)) { "seal_to" } else { "seal_keys" };
+        config.unfit_because(key, error.to_string())
+    })
+}
+
+async fn open_store(address: &Path, data: &Path, options: StoreOptions) -> Result<Store, LineError> {
     std::fs::create_dir_all(data)
         .map_err(|e| LineError::Read { path: data.to_owned(), why: e.to_string() })?;
-    let store = Store::open_with(address, store_options(address, data, desk)).await?;
+    let store = Store::open_with(address, options).await?;
     store.seed_demo().await?;
     store.flush_spool().await?;
     Ok(store)

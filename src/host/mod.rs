@@ -45,6 +45,9 @@ pub mod nlu;
 #[cfg(feature = "telephone")]
 pub mod phone;
 
+#[cfg(feature = "store")]
+pub mod recorder;
+
 #[cfg(feature = "host")]
 pub mod rehearsal;
 

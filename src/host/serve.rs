@@ -30,13 +30,20 @@ pub trait Answerer: Send + Sync + 'static {
 pub struct LineAnswerer {
     line: Arc<super::line::Line>,
     gate: Arc<Gate>,
+    recorder: Option<(Arc<super::recorder::Recorder>, bool)>,
 }
 
 #[cfg(feature = "host")]
 impl LineAnswerer {
     /// Answers by this line, and tells the gate how long callers' sentences wait to be recognised.
     pub fn new(line: Arc<super::line::Line>, gate: Arc<Gate>) -> LineAnswerer {
-        LineAnswerer { line, gate }
+        LineAnswerer { line, gate, recorder: None }
+    }
+
+    /// Records all calls; where it is `announced`, callers are told so first of all.
+    #[must_use]
+    pub fn recording(self, recorder: Arc<super::recorder::Recorder>, announced: bool) -> LineAnswerer {
+        LineAnswerer { recorder: Some((recorder, announced)), ..self }
     }
 }
 
@@ -45,7 +52,10 @@ impl Answerer for LineAnswerer {
     fn answer(&self, arrival: Arrival, channel: &mut dyn Channel) -> Option<CallRecord> {
         use super::{engines::RealTimeEngines, session::Session};
 
-        let mut milestones = Milestones { call: arrival.id.clone() };
+        let now = jiff::Timestamp::now();
+        let recording =
+            self.recorder.as_ref().map(|(to, _)| to.begin(&arrival.id, arrival.ani.as_ref(), now));
+        let mut milestones = Milestones { call: arrival.id.clone(), recording };
         let gate = Arc::clone(&self.gate);
         let told = Arc::new(move |wait| gate.load().waited(Instant::now(), wait));
         let mut engines =
@@ -54,6 +64,7 @@ impl Answerer for LineAnswerer {
         let conversation = crate::conversation::Conversation::new(flow)
             .at(super::local_time())
             .keypad_only(arrival.keypad_only)
+            .recorded(self.recorder.as_ref().is_some_and(|(_, announced)| *announced))
             .taking_messages(self.line.desk.voicemail.clone());
         Session::new(conversation, &mut engines, &mut milestones).run(arrival, channel, true)
     }
@@ -84,10 +95,12 @@ impl Answerer for LineAnswerer {
     }
 }
 
-/// Tells the log of a call's decisions and delays; what is said and heard stays out of it.
+/// Tells the log of a call's decisions and delays; what is said and heard stays out of it, and goes to the recording
+/// where there is one.
 #[cfg(feature = "host")]
 struct Milestones {
     call: crate::call::CallId,
+    recording: Option<super::recorder::Recording>,
 }
 
 #[cfg(feature = "host")]
@@ -101,6 +114,18 @@ impl super::session::Observer for Milestones {
     fn answered(&mut self, now: CallTime, delay: Duration) {
         let ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(call = %self.call, at = %now, ms, "the answer's first sound");
+    }
+
+    fn frames(&mut self, caller: &Frame, line: &Frame) {
+        if let Some(recording) = &mut self.recording {
+            recording.frames(caller, line);
+        }
+    }
+
+    fn recording_refused(&mut self) {
+        if let Some(recording) = &mut self.recording {
+            recording.recording_refused();
+        }
     }
 }
 
