@@ -58,6 +58,29 @@ pub const KEYS: &[Key] = &[
         help: "files of secret keys that open them, with commas; only where somebody listens to them",
     },
     Key {
+        name: "sql_database",
+        default: "",
+        help: "where the [sql] look-ups of line.toml are asked, as in `database`; without it, the line's own",
+    },
+    Key {
+        name: "mail_server",
+        default: "",
+        help: "HOST:PORT that takes e-mail for the [[notify]] of desk.toml",
+    },
+    Key {
+        name: "mail_tls",
+        default: "starttls",
+        help: "starttls, tls, or none for a server on this machine",
+    },
+    Key { name: "mail_user", default: "", help: "account with it, where one is needed" },
+    Key {
+        name: "mail_password",
+        default: "",
+        help: "its password; better in the environment than in the file",
+    },
+    Key { name: "mail_from", default: "", help: "who letters are from: NAME@HOST, or Words <NAME@HOST>" },
+    Key { name: "mail_ca", default: "", help: "a certificate authority of your own, a PEM file" },
+    Key {
         name: "node",
         default: "",
         help: "this machine's name among those that share a database; without it, its host name",

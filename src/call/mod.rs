@@ -5,6 +5,8 @@
 //! module of the house. Read [`Event`] and [`Action`] first: they are the whole interface between
 //! one conversation and the world.
 
+mod declared_sql;
+
 mod event;
 
 mod handoff;
@@ -25,6 +27,7 @@ mod time;
 
 mod waiting;
 
+pub use declared_sql::NumberedSql;
 pub use event::{Action, Event, Fault, Note, Prompt, Query, RequestId, Row};
 pub use handoff::{Handoff, HandoffReason};
 pub use hearing::{Expect, Hypothesis, Recognition, Utterance};

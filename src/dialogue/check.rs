@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::flow::{FlowError, FlowParts, Source};
 use super::intent_spec::{ChoicesSpec, Confirmation, DontKnowStep, FulfilSpec, IntentSpec, SlotSpec};
 use super::prompts::{Named, intent_prompts, line_prompts, row_fields, shared_variables};
-use super::spec::{LineSpec, ProofSpec};
+use super::spec::{LineSpec, ProofSpec, SqlSpec};
 use super::wording::Wording;
-use crate::call::look_up_spec;
+use crate::call::{NumberedSql, look_up_spec};
 use crate::understanding::EntityKind;
 
 /// The proof that needs no question: the caller's number is the account's.
@@ -75,12 +75,47 @@ fn check_line(parts: &FlowParts<'_>) -> Result<(), FlowError> {
             return Err(FlowError::at(source, webhook.url.span().start, message));
         }
     }
+    for (name, sql) in &line.sql {
+        check_sql(line, name, sql)
+            .map_err(|why| FlowError::at(source, sql.query.span().start, format!("sql '{name}': {why}")))?;
+    }
     if let Some(verification) = &line.verification {
         for proof in &verification.proof {
             check_proof(parts, proof)?;
         }
     }
     Ok(())
+}
+
+/// Look-ups of the store that are the line's own, whatever a team keeps elsewhere.
+const OF_THE_LINE: &[&str] = &["dropped_call", "verify_date_of_birth", "verify_pin", "verify_postcode"];
+
+fn check_sql(line: &LineSpec, name: &str, sql: &SqlSpec) -> Result<(), String> {
+    NumberedSql::parse(sql.query.get_ref())?;
+    if OF_THE_LINE.contains(&name) || line.webhook.contains_key(name) {
+        return Err("that is the name of a look-up of the line, or of a webhook: expected another".to_owned());
+    }
+    let is_field = |field: &&String| {
+        !field.is_empty() && field.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    match sql.fields.iter().find(|field| !is_field(field)) {
+        Some(field) => Err(format!("'{field}' is no field: expected small letters, digits and _")),
+        None if sql.fields.is_empty() => Err("expected the fields of its rows".to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// The arguments that a look-up needs, where that is known.
+fn needed(line: &LineSpec, look_up: &str) -> Vec<String> {
+    let Some(sql) = line.sql.get(look_up) else {
+        let own = look_up_spec(look_up).map_or(&[][..], |spec| spec.args);
+        return own.iter().map(|arg| (*arg).to_owned()).collect();
+    };
+    let parameters = NumberedSql::parse(sql.query.get_ref()).map(|sql| sql.parameters).unwrap_or_default();
+    parameters
+        .into_iter()
+        .map(|name| name.strip_suffix("_digits").map_or(name.clone(), str::to_owned))
+        .collect()
 }
 
 fn check_greeting(greeting: &super::spec::GreetingSpec, source: &Source) -> Result<(), FlowError> {
@@ -264,9 +299,10 @@ fn check_look_up(parts: &FlowParts<'_>, source: &Source, name: &str, at: usize) 
         return Ok(());
     }
     let own = crate::call::LOOK_UPS.iter().map(|l| l.name);
-    let known: Vec<&str> = own.chain(parts.line.webhook.keys().map(String::as_str)).collect();
+    let declared = parts.line.webhook.keys().chain(parts.line.sql.keys()).map(String::as_str);
+    let known: Vec<&str> = own.chain(declared).collect();
     let message = format!(
-        "look-up '{name}' is neither the store's nor a [webhook] of line.toml: expected one of {}",
+        "look-up '{name}' is neither the store's nor a [webhook] or [sql] of line.toml: expected one of {}",
         known.join(", ")
     );
     Err(FlowError::at(source, at, message))
@@ -330,10 +366,9 @@ impl Intent<'_> {
                 return Err(FlowError::at(self.source, at, message));
             }
         }
-        let Some(spec) = look_up_spec(look_up.get_ref()) else { return Ok(()) };
-        for arg in spec.args {
-            if !args.contains_key(*arg) {
-                let message = format!("look-up '{}' gets no '{arg}': expected it in args", spec.name);
+        for arg in needed(self.parts.line, look_up.get_ref()) {
+            if !args.contains_key(&arg) {
+                let message = format!("look-up '{}' gets no '{arg}': expected it in args", look_up.get_ref());
                 return Err(FlowError::at(self.source, at, message));
             }
         }

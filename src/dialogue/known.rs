@@ -21,7 +21,11 @@ impl Dialogue {
             self.known_specs().map(|(_, known)| known.look_up.get_ref().as_str()).collect();
         let asked: Vec<Query> = names
             .into_iter()
-            .filter(|name| !stranger || self.flow.line.webhook.contains_key(*name))
+            .filter(|name| {
+                !stranger
+                    || self.flow.line.webhook.contains_key(*name)
+                    || self.flow.line.sql.contains_key(*name)
+            })
             .map(|name| Query::new(name, BTreeMap::from([("ani".to_owned(), ani.clone())])))
             .collect();
         self.moves.extend(asked.into_iter().map(Move::LookKnownUp));

@@ -74,7 +74,7 @@ pub use intent_spec::{
 };
 pub use spec::{
     CommandSpec, DroppedSpec, GreetingSpec, KeySpec, LinePrompts, LineSpec, MenuEntry, MenuSpec, PromptSpec,
-    ProofSpec, RatingSpec, Thresholds, TimeoutSpec, Tries, UpsetSpec, VerificationSpec, WebhookSpec,
+    ProofSpec, RatingSpec, SqlSpec, Thresholds, TimeoutSpec, Tries, UpsetSpec, VerificationSpec, WebhookSpec,
 };
 pub use spoken::{spelled, spoken_date, spoken_digits, spoken_number, spoken_time};
 pub use waiting::MessageStep;

@@ -9,6 +9,9 @@ use super::intent_spec::{IntentSpec, SlotSpec};
 use super::spec::{LineSpec, PromptSpec};
 use crate::call::{CUSTOMER_FIELDS, IntentName, look_up_spec};
 
+/// The look-up of whoever calls.
+const CUSTOMER: &str = "customer_by_ani";
+
 /// A prompt before it is compiled.
 pub(super) struct Named<'a> {
     pub(super) name: String,
@@ -22,11 +25,15 @@ pub(super) struct Named<'a> {
 pub(super) fn shared_variables(parts: &FlowParts<'_>) -> BTreeSet<String> {
     let slots = parts.intents.values().flat_map(|(spec, _)| spec.slot.iter().map(|slot| slot.name.clone()));
     let own = ["line", "reference"].iter().chain(CUSTOMER_FIELDS).map(|name| (*name).to_owned());
-    own.chain(slots).collect()
+    let customer = row_fields(parts.line, CUSTOMER).unwrap_or_default();
+    own.chain(customer).chain(slots).collect()
 }
 
 /// The fields of a look-up's rows, whoever answers it.
 pub(super) fn row_fields(line: &LineSpec, look_up: &str) -> Option<Vec<String>> {
+    if let Some(sql) = line.sql.get(look_up) {
+        return Some(sql.fields.clone());
+    }
     if let Some(webhook) = line.webhook.get(look_up) {
         return Some(webhook.fields.clone());
     }

@@ -115,6 +115,9 @@ pub struct LineSpec {
     /// Look-ups that other systems answer.
     #[serde(default)]
     pub webhook: BTreeMap<String, WebhookSpec>,
+    /// Look-ups that queries on a database of the team's answer.
+    #[serde(default)]
+    pub sql: BTreeMap<String, SqlSpec>,
 }
 
 fn default_skill() -> String {
@@ -593,4 +596,14 @@ pub struct WebhookSpec {
 
 fn three_seconds() -> u64 {
     3_000
+}
+
+/// A look-up that a query on a database of the team's answers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlSpec {
+    /// The query, with `:name` for each argument.
+    pub query: Spanned<String>,
+    /// The fields of its rows: what prompts may use.
+    pub fields: Vec<String>,
 }

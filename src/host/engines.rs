@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::line::Line;
 use super::session::{Engines, Reply, Sound};
-use crate::call::{Action, CallTime, Event, Fault, Hypothesis, Prompt, Query, RequestId, look_up_spec};
+use crate::call::{Action, CallTime, Event, Fault, Hypothesis, Prompt, Query, RequestId, Row, look_up_spec};
 use crate::speech::asr::{AsrError, Ticket};
+use crate::store::{DeclaredQuery, StoreError};
 use crate::understanding::classifier::{Classifier as _, ClassifierError};
 
 /// How long the demo's agent takes to pick up.
@@ -70,13 +71,25 @@ fn looked_up(line: &Line, id: RequestId, query: &Query) -> Event {
             }
         };
     }
-    match line.runtime.block_on(line.store.look_up(query)) {
+    match line.runtime.block_on(asked(line, query)) {
         Ok(rows) => Event::LookedUp { id, rows },
         Err(error) => {
             tracing::warn!(%error, look_up = query.name, "look-up failed");
             Event::LookUpFailed { id, fault: Fault::Failed(error.to_string()) }
         }
     }
+}
+
+/// A query of the team's own goes before the store's of the same name.
+async fn asked(line: &Line, query: &Query) -> Result<Vec<Row>, StoreError> {
+    let flow = line.live.current();
+    let Some(sql) = flow.line.sql.get(&query.name) else { return line.store.look_up(query).await };
+    let declared = line.declared.as_ref().ok_or_else(|| StoreError::Declared {
+        name: query.name.clone(),
+        why: "it was declared while the line serves: start it again".to_owned(),
+    })?;
+    let named = DeclaredQuery { name: &query.name, sql: sql.query.get_ref(), fields: &sql.fields };
+    declared.look_up(&named, query).await
 }
 
 /// Engines that run at once and whose replies arrive after the time that they took.

@@ -17,7 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::desk::{DeskError, DeskPlan};
 use crate::dialogue::{Flow, FlowError, Source};
 use crate::speech::asr::{AsrError, PoolOptions, Recognizer, RecognizerPool, Settings, WhisperModel};
-use crate::store::{Seal, SealError, Store, StoreError, StoreOptions, Written};
+use crate::store::{Declared, DeclaredQuery, Seal, SealError, Store, StoreError, StoreOptions, Written};
 use crate::understanding::classifier::{
     ClassifierError, Encoder, Head, IntentClassifier, Progress, Trained, TrainingOptions, TrainingReport,
     train,
@@ -112,6 +112,8 @@ pub struct Line {
     pub voice: PromptVoice,
     /// Customers, orders, records.
     pub store: std::sync::Arc<Store>,
+    /// A database of the team's own, where look-ups are asked of one.
+    pub declared: Option<Declared>,
     /// Where the store's work runs.
     pub runtime: tokio::runtime::Runtime,
 }
@@ -312,8 +314,21 @@ impl Line {
         let options = store_options(config, address, state, std::sync::Arc::clone(&desk))?;
         let store = runtime.block_on(open_store(address, state, options))?;
         let store = std::sync::Arc::new(store);
+        let declared = runtime.block_on(open_declared(config, address, &flow))?;
         let live = LiveFlow::new(config.path("intents"), sources, std::sync::Arc::clone(&flow));
-        Ok(Line { flow, live, desk, classifier, head_watch, recognizer, pool, voice, store, runtime })
+        Ok(Line {
+            flow,
+            live,
+            desk,
+            classifier,
+            head_watch,
+            recognizer,
+            pool,
+            voice,
+            store,
+            declared,
+            runtime,
+        })
     }
 
     /// Keeps a call's record; where the store does not take it, on disk until it does.
@@ -473,6 +488,20 @@ fn seal_of(config: &Config) -> Result<Seal, ConfigError> {
         let key = if matches!(error, SealError::NoRecipient(_)) { "seal_to" } else { "seal_keys" };
         config.unfit_because(key, error.to_string())
     })
+}
+
+/// Opens the database of the `[sql]` look-ups, and has it check them; `None` where there are none.
+async fn open_declared(config: &Config, own: &Path, flow: &Flow) -> Result<Option<Declared>, LineError> {
+    let address = match config.get("sql_database") {
+        "" if flow.line.sql.is_empty() => return Ok(None),
+        "" => own.to_owned(),
+        address => PathBuf::from(address),
+    };
+    let declared = Declared::open(&address).await?;
+    for (name, sql) in &flow.line.sql {
+        declared.check(&DeclaredQuery { name, sql: sql.query.get_ref(), fields: &sql.fields }).await?;
+    }
+    Ok(Some(declared))
 }
 
 async fn open_store(address: &Path, data: &Path, options: StoreOptions) -> Result<Store, LineError> {

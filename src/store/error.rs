@@ -67,6 +67,14 @@ pub enum StoreError {
         /// The argument.
         argument: &'static str,
     },
+    /// A query that a team declares does not fit, or cannot be asked.
+    #[error("[sql.{name}] of line.toml: {why}")]
+    Declared {
+        /// The look-up.
+        name: String,
+        /// What the database, or whoever asks, has against it.
+        why: String,
+    },
     /// A kept record that this release cannot read.
     #[error("the record of call '{id}' cannot be read: {why}")]
     Record {

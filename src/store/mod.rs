@@ -20,6 +20,8 @@ mod agents;
 
 mod claims;
 
+mod declared;
+
 mod error;
 
 mod figures;
@@ -56,6 +58,7 @@ pub use privacy::{AuditEntry, Forgotten, Retention};
 pub use record::{KeptCall, Written};
 pub use recordings::{KeptRecording, SealedAnew};
 pub use seal::{Seal, SealError};
+pub use declared::{Declared, DeclaredQuery};
 pub use spool::Spool;
 pub use whole::{UNFINISHED, Unfinished};
 

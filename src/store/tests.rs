@@ -36,6 +36,8 @@ mod postgres;
 
 mod crash;
 
+mod declared;
+
 mod desk;
 
 mod nodes;
