@@ -188,6 +188,47 @@ pub struct TurnRecord {
     pub stage: Stage,
 }
 
+#[cfg(test)]
+impl CallRecord {
+    /// A call about a return, handed to a person: what tests tell of.
+    pub(crate) fn of_a_return() -> CallRecord {
+        let handoff = Handoff {
+            skill: "returns".to_owned(),
+            reason: super::HandoffReason::CallerAsked,
+            intent: None,
+            facts: BTreeMap::from([("name".to_owned(), "Maria Lopez".into())]),
+            last_heard: Some("agent".into()),
+        };
+        CallRecord {
+            id: "call-1".parse().expect("an id"),
+            ani: "+15550100".parse().ok(),
+            dnis: "800".parse().ok(),
+            duration: CallTime::from_millis(61_234),
+            intent: "return_refund".parse().ok(),
+            slots: BTreeMap::from([("order_number".to_owned(), "451288".into())]),
+            turns: Vec::new(),
+            handoff: Some(handoff),
+            disposition: Disposition::Transferred,
+            cause: HangupCause::Transferred,
+            stage: Stage::Resolution,
+            reference: Some("012345".to_owned()),
+            rating: Some(4),
+            callback: None,
+            look_ups: Vec::new(),
+        }
+    }
+}
+
+impl TurnRecord {
+    /// Whether the caller said what they want, and no intent took it.
+    pub fn is_unmatched(&self) -> bool {
+        self.stage <= Stage::Purpose
+            && self.intent.is_none()
+            && self.decision == "no_match"
+            && self.heard.is_some()
+    }
+}
+
 /// Everything that is kept of one call, written once, when it has ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {

@@ -128,6 +128,22 @@ fn table(report: &Report) -> String {
             n.intent, n.stage, n.turns, n.not_understood, n.nothing_heard
         ));
     }
+    line(format!(
+        "\n{head}{:<40}  times  {:<20}  {:<14}  campaign{end}",
+        "what no intent took", "then about", "stage"
+    ));
+    for one in report.unmatched.iter().take(10) {
+        let first =
+            |by: By| one.by.get(&by).and_then(|keys| keys.first()).map_or("-", |(key, _)| key.as_str());
+        line(format!(
+            "{:<40}  {:>5}  {:<20}  {:<14}  {}",
+            one.words,
+            one.times,
+            first(By::Intent),
+            first(By::Stage),
+            first(By::Campaign)
+        ));
+    }
     text
 }
 

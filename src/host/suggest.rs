@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::call::{CallRecord, IntentName, Stage};
+use crate::call::{CallRecord, IntentName};
 use crate::understanding::classifier::{ClassifierError, Encoder, IntentClassifier};
 use crate::understanding::normalize;
 
@@ -43,8 +43,7 @@ pub struct Group {
 pub fn unmatched<'a>(records: impl IntoIterator<Item = &'a CallRecord>) -> Vec<Unmatched> {
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
     let turns = records.into_iter().flat_map(|r| &r.turns);
-    for turn in turns.filter(|t| t.stage <= Stage::Purpose && t.intent.is_none() && t.decision == "no_match")
-    {
+    for turn in turns.filter(|turn| turn.is_unmatched()) {
         let sentence = normalize(turn.heard.as_ref().map_or("", |h| h.expose()));
         if !sentence.is_empty() {
             *times.entry(sentence).or_default() += 1;

@@ -14,7 +14,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::record::KeptCall;
-use super::{Store, StoreError};
+use super::{Store, StoreError, UnmatchedFigures};
 use crate::call::CallRecord;
 
 /// A call about the same from the same number within this time says that the one before was not the last: the
@@ -330,6 +330,8 @@ pub struct Figures {
     pub turns: Vec<TurnFigures>,
     /// Places in queues.
     pub queues: Vec<QueueFigures>,
+    /// What no intent took, the most frequent of it.
+    pub unmatched: Vec<UnmatchedFigures>,
 }
 
 /// Sums of calls. PostgreSQL's sum of whole numbers is a decimal otherwise.
@@ -426,6 +428,7 @@ impl Store {
             kinds: rows(KINDS).await?.iter().map(call_figures).collect(),
             turns: rows(TURNS).await?.iter().map(turn_figures).collect(),
             queues: rows(QUEUES).await?.iter().map(queue_figures).collect(),
+            unmatched: self.unmatched(from, until).await?,
         })
     }
 }

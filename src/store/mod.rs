@@ -48,6 +48,8 @@ mod spool;
 
 mod whole;
 
+mod unmatched;
+
 pub use agents::KeptAgent;
 pub use claims::KeptVoicemail;
 pub use error::StoreError;
@@ -65,6 +67,7 @@ pub use whole::{UNFINISHED, Unfinished};
 /// The schema, one file a step, part of the program.
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
 
+pub use unmatched::UnmatchedFigures;
 /// The same for PostgreSQL.
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 

@@ -66,6 +66,14 @@ impl Store {
                 "DELETE FROM handoffs WHERE call_id IN (SELECT id FROM calls WHERE started_at_unix_ms < $1) RETURNING 1 AS one",
                 before(keep.calls),
             ),
+            (
+                "DELETE FROM unmatched WHERE call_id IN (SELECT id FROM calls WHERE started_at_unix_ms < $1) RETURNING 1 AS one",
+                before(keep.calls),
+            ),
+            (
+                "DELETE FROM wrap_ups WHERE call_id IN (SELECT id FROM calls WHERE started_at_unix_ms < $1) RETURNING 1 AS one",
+                before(keep.calls),
+            ),
             ("DELETE FROM calls WHERE started_at_unix_ms < $1 RETURNING id AS call_id", before(keep.calls)),
             (
                 "DELETE FROM queue_entries WHERE state = 'over' AND ended_unix_ms < $1 RETURNING 1 AS one",
@@ -107,6 +115,10 @@ impl Store {
             "DELETE FROM queue_entries WHERE ltrim(ani, '+') = $1 RETURNING 1 AS one",
             "DELETE FROM callbacks WHERE same_as = $1 RETURNING 1 AS one",
             "DELETE FROM voicemails WHERE ltrim(ani, '+') = $1 RETURNING file",
+            "DELETE FROM unmatched WHERE call_id IN (SELECT id FROM calls WHERE ltrim(ani, '+') = $1) RETURNING 1 AS one",
+            "DELETE FROM wrap_ups WHERE call_id IN (SELECT id FROM calls WHERE ltrim(ani, '+') = $1) RETURNING 1 AS one",
+            "DELETE FROM outbox WHERE call_id IN (SELECT id FROM calls WHERE ltrim(ani, '+') = $1
+             UNION SELECT call_id FROM voicemails WHERE ltrim(ani, '+') = $1) RETURNING 1 AS one",
             "DELETE FROM recordings WHERE ltrim(ani, '+') = $1 RETURNING file AS recording",
             "DELETE FROM wrong_proofs WHERE ltrim(ani, '+') = $1 \
              OR account IN (SELECT CAST(id AS TEXT) FROM customers WHERE phone = $1) RETURNING 1 AS one",

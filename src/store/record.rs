@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, claims, figures};
+use super::{Store, StoreError, claims, figures, outbox, unmatched};
 use crate::call::{CallId, CallRecord, CallTime, Handoff, Pii};
 
 /// A call's record and when the call arrived.
@@ -102,6 +102,7 @@ impl Store {
         }
         if is_new {
             figures::count_call(&mut transaction, kept).await.map_err(failed)?;
+            unmatched::count(&mut transaction, kept).await.map_err(failed)?;
             claims::keep_callback(&mut transaction, &self.desk, kept).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)?;

@@ -1,8 +1,8 @@
 //! What the calls of some days came to: volume, containment, abandonment, waits, handle time, first-call
-//! resolution, contentment, and where the line did not understand.
+//! resolution, contentment, and where and what the line did not understand.
 //!
 //! Made from the store's figures alone, so that it takes as long for a million calls as for a thousand. Reads no
-//! record and holds no caller's data. Read [`Report`] first.
+//! record; what no intent took are callers' words, which are gone with their records. Read [`Report`] first.
 
 mod page;
 
@@ -162,6 +162,17 @@ pub struct NoMatch {
     pub share: f64,
 }
 
+/// What callers said that no intent took.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Unmatched {
+    /// In small letters, numbers hidden.
+    pub words: String,
+    /// So often.
+    pub times: i64,
+    /// The same by hour, by what the call came to be about, by stage and by campaign; the most frequent first.
+    pub by: BTreeMap<By, Vec<(String, i64)>>,
+}
+
 /// Figures of some days.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -177,6 +188,8 @@ pub struct Report {
     pub queues: Vec<Waits>,
     /// The worst first.
     pub no_match: Vec<NoMatch>,
+    /// The most frequent first.
+    pub unmatched: Vec<Unmatched>,
 }
 
 /// Hours since 1970 that hold a time, and what is rounded to whole ones.
@@ -230,6 +243,7 @@ impl Report {
             by: by.collect(),
             queues: waits(&figures.queues),
             no_match: no_match(figures),
+            unmatched: unmatched(figures, plan),
         }
     }
 }
@@ -240,17 +254,53 @@ fn local(hour: i64, zone: &TimeZone) -> Option<DateTime> {
 }
 
 fn key(by: By, row: &CallFigures, plan: &DeskPlan) -> String {
-    let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     match by {
         By::Intent => or_none(&row.intent),
         By::Stage => row.stage.clone(),
-        By::Campaign => {
-            let campaign =
-                row.dnis.parse::<Dnis>().ok().and_then(|dnis| plan.campaign(&dnis).map(str::to_owned));
-            campaign.unwrap_or_else(|| or_none(&row.dnis))
-        }
+        By::Campaign => campaign(&row.dnis, plan),
         By::Day | By::Hour => local(row.hour, &plan.zone).map_or_else(|| or_none(""), |at| at.to_string()),
     }
+}
+
+fn or_none(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+}
+
+/// The campaign of a number dialled, or the number itself.
+fn campaign(dnis: &str, plan: &DeskPlan) -> String {
+    let campaign = dnis.parse::<Dnis>().ok().and_then(|dnis| plan.campaign(&dnis).map(str::to_owned));
+    campaign.unwrap_or_else(|| or_none(dnis))
+}
+
+fn unmatched(figures: &Figures, plan: &DeskPlan) -> Vec<Unmatched> {
+    let mut sentences: BTreeMap<&str, BTreeMap<By, BTreeMap<String, i64>>> = BTreeMap::new();
+    for row in &figures.unmatched {
+        let at = local(row.hour, &plan.zone);
+        let or_dash = |key: Option<String>| key.unwrap_or_else(|| or_none(""));
+        let keys = [
+            (By::Day, or_dash(at.map(|at| at.date().to_string()))),
+            (By::Hour, or_dash(at.map(|at| format!("{:02}:00", at.hour())))),
+            (By::Intent, or_none(&row.intent)),
+            (By::Stage, row.stage.clone()),
+            (By::Campaign, campaign(&row.dnis, plan)),
+        ];
+        let sentence = sentences.entry(&row.words).or_default();
+        for (by, key) in keys {
+            *sentence.entry(by).or_default().entry(key).or_default() += row.times;
+        }
+    }
+    let counted = sentences.into_iter().map(|(words, by)| {
+        let times = by.get(&By::Stage).map_or(0, |stages| stages.values().sum());
+        let by = by.into_iter().map(|(by, keys)| {
+            let mut keys: Vec<(String, i64)> = keys.into_iter().collect();
+            keys.sort_by_key(|(_, times)| -times);
+            (by, keys)
+        });
+        Unmatched { words: words.to_owned(), times, by: by.collect() }
+    });
+    let mut all: Vec<Unmatched> = counted.collect();
+    all.sort_by_key(|one| -one.times);
+    all
 }
 
 fn waits(rows: &[QueueFigures]) -> Vec<Waits> {

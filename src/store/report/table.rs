@@ -20,7 +20,7 @@ const HEADER: [&str; 13] = [
 ];
 
 impl Report {
-    /// The calls, in all and by each dimension.
+    /// The calls, in all and by each dimension; then what no intent took, with the times in the column of the calls.
     pub fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let mut write = |fields: &[String]| {
@@ -33,17 +33,29 @@ impl Report {
                 write(&line(by.name(), key, calls));
             }
         }
+        for one in &self.unmatched {
+            let mut fields: [String; 13] = Default::default();
+            fields[..3].clone_from_slice(&[
+                "words".to_owned(),
+                no_formula(&one.words),
+                one.times.to_string(),
+            ]);
+            write(&fields);
+        }
         String::from_utf8(writer.into_inner().expect("memory takes it")).expect("only text was written")
     }
 }
 
+/// What begins with = + - or @ would be a formula to a spreadsheet.
+fn no_formula(key: &str) -> String {
+    if key.starts_with(['=', '+', '@']) { format!("'{key}") } else { key.to_owned() }
+}
+
 fn line(by: &str, key: &str, c: &Calls) -> [String; 13] {
     let optional = |value: Option<f64>| value.map(|v| format!("{v:.4}")).unwrap_or_default();
-    // What begins with = + - or @ would be a formula to a spreadsheet.
-    let key = if key.starts_with(['=', '+', '@']) { format!("'{key}") } else { key.to_owned() };
     [
         by.to_owned(),
-        key,
+        no_formula(key),
         c.calls.to_string(),
         c.resolved.to_string(),
         c.transferred.to_string(),

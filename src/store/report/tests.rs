@@ -1,7 +1,7 @@
 //! Sums that can be done by hand.
 
 use super::*;
-use crate::store::TurnFigures;
+use crate::store::{TurnFigures, UnmatchedFigures};
 
 fn calls(hour: i64, dnis: &str, intent: &str, disposition: &str, n: i64) -> CallFigures {
     CallFigures {
@@ -17,6 +17,11 @@ fn calls(hour: i64, dnis: &str, intent: &str, disposition: &str, n: i64) -> Call
         rating_sum: n / 2 * 4,
         ..CallFigures::default()
     }
+}
+
+fn unmatched(words: &str, hour: i64, dnis: &str, times: i64) -> UnmatchedFigures {
+    let (intent, stage) = ("billing".to_owned(), "purpose".to_owned());
+    UnmatchedFigures { words: words.to_owned(), hour, dnis: dnis.to_owned(), intent, stage, times }
 }
 
 fn report() -> Report {
@@ -53,6 +58,11 @@ fn report() -> Report {
             waited("answered", 10, 8, 0),
             waited("answered", 60, 2, 4),
             waited("abandoned", 30, 10, 0),
+        ],
+        unmatched: vec![
+            unmatched("can i pay by cheque", hour, "801", 3),
+            unmatched("can i pay by cheque", hour - 1, "", 4),
+            unmatched("=hello", hour, "900", 9),
         ],
     };
     Report::of(&figures, &plan, hour - 1, hour + 1)
@@ -94,4 +104,22 @@ fn no_call_is_a_report_too() {
     let empty = Report::of(&Figures::default(), &DeskPlan::empty(), 0, 1);
     assert_eq!((empty.total.calls, empty.total.csat), (0, None));
     assert!(empty.html().contains("<b>0</b> calls"));
+}
+
+#[test]
+fn what_no_intent_took_is_told_by_what_it_came_to() {
+    let report = report();
+    let all: Vec<(&str, i64)> = report.unmatched.iter().map(|u| (u.words.as_str(), u.times)).collect();
+    assert_eq!(all, [("=hello", 9), ("can i pay by cheque", 7)]);
+    let pay = &report.unmatched[1].by;
+    let of = |by: By| pay[&by].iter().map(|(key, n)| (key.as_str(), *n)).collect::<Vec<_>>();
+    assert_eq!(of(By::Campaign), [("-", 4), ("spring", 3)]);
+    assert_eq!(of(By::Hour), [("23:00", 4), ("00:00", 3)]);
+    assert_eq!((of(By::Intent), of(By::Stage)), (vec![("billing", 7)], vec![("purpose", 7)]));
+    assert!(report.csv().contains("\nwords,'=hello,9,"), "{}", report.csv());
+    assert!(
+        report.html().contains("<td>can i pay by cheque<td>7<td>billing<td>-<td>23:00"),
+        "{}",
+        report.html()
+    );
 }

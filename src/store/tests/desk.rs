@@ -19,10 +19,10 @@ on_both! {
     a_promise_is_kept_once,
     a_promise_that_is_not_due_is_nobodys,
     a_record_brings_its_promise,
-    a_message_is_announced_once,
     figures_are_those_of_the_records,
     what_is_added_up_is_what_was_counted,
     what_is_old_is_forgotten_and_the_figures_stay,
+    what_no_intent_took_goes_with_its_record,
     one_customers_data_is_erased,
     two_can_open_an_empty_database_at_once,
     what_an_agent_wants_is_not_wiped_out,
@@ -223,22 +223,6 @@ fn message(call: &str) -> KeptVoicemail {
     }
 }
 
-fn a_message_is_announced_once(rig: &Rig) {
-    let store = rig.open();
-    let keep = |call| rig.runtime.block_on(store.keep_voicemail(&message(call))).expect("it is kept");
-    assert!(keep("a") && !keep("a"));
-    let claim =
-        |by, now| rig.runtime.block_on(store.claim_voicemail(by, at(now), LEASE)).expect("it answers");
-    assert_eq!(claim("node-1", 0), Some(message("a")));
-    assert_eq!(claim("node-2", 59), None);
-    assert!(claim("node-2", 60).is_some());
-    let told = |by| rig.runtime.block_on(store.announced_voicemail(&message("a").call, by));
-    assert!(matches!(told("node-1"), Err(StoreError::ClaimLost(_))));
-    told("node-2").expect("it is ours");
-    assert_eq!(claim("node-1", 1_000), None);
-    assert_eq!(rig.runtime.block_on(store.voicemails()).expect("it answers"), [message("a")]);
-}
-
 fn figures_are_those_of_the_records(rig: &Rig) {
     let store = rig.open();
     let hour = 1_790_000_000_000_i64 / 3_600_000;
@@ -397,7 +381,7 @@ fn what_is_old_is_forgotten_and_the_figures_stay(rig: &Rig) {
     rig.runtime
         .block_on(store.write_record(&record("new"), 1_790_000_000_000 + 86_400_000))
         .expect("it is kept");
-    rig.runtime.block_on(store.keep_voicemail(&message("old"))).expect("it is kept");
+    rig.runtime.block_on(store.keep_voicemail(&message("old"), at(0))).expect("it is kept");
     let keep = Retention { calls: Some(day), voicemails: Some(day), ..Retention::default() };
     let forget = || rig.runtime.block_on(store.forget_old(&keep, at(86_401))).expect("it is written");
     let forgotten = forget();
@@ -409,6 +393,42 @@ fn what_is_old_is_forgotten_and_the_figures_stay(rig: &Rig) {
     assert_eq!(figures.hours.iter().map(|c| c.calls).sum::<i64>(), 2);
 }
 
+fn what_no_intent_took_goes_with_its_record(rig: &Rig) {
+    let store = rig.open();
+    let turn = |heard: &str, decision: &str, stage| TurnRecord {
+        heard: Some(heard.into()),
+        decision: decision.to_owned(),
+        stage,
+        ..TurnRecord::default()
+    };
+    let call = |id: &str, ani: &str| CallRecord {
+        ani: ani.parse().ok(),
+        turns: vec![
+            turn("Can I pay by cheque?", "no_match", Stage::Purpose),
+            turn("where is my order", "accept", Stage::Purpose),
+            turn("it is 45 12", "no_match", Stage::Resolution),
+        ],
+        ..record(id)
+    };
+    for (id, ani) in [("a", "5550101"), ("b", "5550102"), ("b", "5550102")] {
+        rig.write(&store, &call(id, ani));
+    }
+    let hour = 1_790_000_000_000_i64 / 3_600_000;
+    let read = || rig.runtime.block_on(store.figures(hour, hour + 1)).expect("it answers").unmatched;
+    let words = |all: &[UnmatchedFigures]| all.iter().map(|u| (u.words.clone(), u.times)).collect::<Vec<_>>();
+    assert_eq!(words(&read()), [("can i pay by cheque".to_owned(), 2)]);
+    assert_eq!(
+        (read()[0].intent.as_str(), read()[0].stage.as_str(), read()[0].hour),
+        ("order_status", "purpose", hour)
+    );
+    let number = "5550101".parse().expect("a number");
+    rig.runtime.block_on(store.erase(&number, "the owner", at(0))).expect("it is done");
+    assert_eq!(words(&read()), [("can i pay by cheque".to_owned(), 1)]);
+    let keep = Retention { calls: Some(Duration::ZERO), ..Retention::default() };
+    rig.runtime.block_on(store.forget_old(&keep, at(86_400))).expect("it is done");
+    assert_eq!(read(), []);
+}
+
 fn one_customers_data_is_erased(rig: &Rig) {
     let store = rig.seeded();
     let number: crate::call::Ani = "5550100".parse().expect("a number");
@@ -418,7 +438,7 @@ fn one_customers_data_is_erased(rig: &Rig) {
     rig.write(&store, &his);
     let kept = KeptCall { started_at_unix_ms: 0, record: call("waiting", "5550100") };
     rig.runtime.block_on(store.spool().put(kept)).expect("it is kept");
-    rig.runtime.block_on(store.keep_voicemail(&message("hers"))).expect("it is kept");
+    rig.runtime.block_on(store.keep_voicemail(&message("hers"), at(0))).expect("it is kept");
     rig.runtime.block_on(store.enqueue(&entry("hers", 0, 0), 60)).expect("it is written");
     rig.promised(&store, promise("hers", "5550100", 0), 0);
     let forgotten = rig.runtime.block_on(store.erase(&number, "the owner", at(5))).expect("it is done");

@@ -1,0 +1,18 @@
+-- What callers said that no intent took: theirs, so it goes with the call's record.
+
+CREATE TABLE unmatched (
+    call_id TEXT NOT NULL,
+    -- The turn, from 0.
+    turn    INTEGER NOT NULL,
+    -- Since 1970, UTC.
+    hour    INTEGER NOT NULL,
+    dnis    TEXT NOT NULL,
+    -- What the call came to be about.
+    intent  TEXT NOT NULL,
+    stage   TEXT NOT NULL,
+    -- In small letters, without punctuation, numbers hidden.
+    words   TEXT NOT NULL,
+    PRIMARY KEY (call_id, turn)
+) STRICT;
+
+CREATE INDEX unmatched_by_hour ON unmatched (hour, words);

@@ -1,0 +1,105 @@
+//! What callers said that no intent took, counted as records are written, and forgotten with them.
+
+use sqlx::{AnyConnection, Row as _};
+
+use super::figures::{HOUR_MS, number, text};
+use super::record::KeptCall;
+use super::{Store, StoreError};
+
+/// Sentences that a report tells of; whoever wants them all has `attendant suggest`.
+const MOST: i64 = 50;
+
+/// What some callers said that no intent took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnmatchedFigures {
+    /// In small letters, without punctuation, numbers hidden.
+    pub words: String,
+    /// Hours since 1970, UTC.
+    pub hour: i64,
+    /// The number dialled; empty where it is not known.
+    pub dnis: String,
+    /// What the call came to be about; empty where it was nothing.
+    pub intent: String,
+    /// Where in the call.
+    pub stage: String,
+    /// So often.
+    pub times: i64,
+}
+
+const COUNT: &str = "
+    INSERT INTO unmatched (call_id, turn, hour, dnis, intent, stage, words) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+const READ: &str = "
+    SELECT words, hour, dnis, intent, stage, count(*) AS times FROM unmatched
+    WHERE hour >= $1 AND hour < $2 AND words IN (
+        SELECT words FROM unmatched WHERE hour >= $1 AND hour < $2 GROUP BY words ORDER BY count(*) DESC, words LIMIT $3)
+    GROUP BY words, hour, dnis, intent, stage ORDER BY words, hour, dnis, intent, stage";
+
+/// Counts what no intent took of a call that is written in the same transaction.
+pub(super) async fn count(connection: &mut AnyConnection, kept: &KeptCall) -> Result<(), sqlx::Error> {
+    let record = &kept.record;
+    let hour = i64::try_from(kept.started_at_unix_ms).unwrap_or(i64::MAX) / HOUR_MS;
+    let unmatched = record.turns.iter().enumerate().filter(|(_, turn)| turn.is_unmatched());
+    for (n, turn) in unmatched {
+        let words = plain(turn.heard.as_ref().map_or("", |heard| heard.expose()));
+        if words.is_empty() {
+            continue;
+        }
+        let query = sqlx::query(COUNT)
+            .bind(record.id.as_str())
+            .bind(i64::try_from(n).unwrap_or(i64::MAX))
+            .bind(hour)
+            .bind(record.dnis.as_ref().map_or("", |dnis| dnis.as_str()))
+            .bind(record.intent.as_ref().map_or("", |intent| intent.as_str()))
+            .bind(turn.stage.to_string())
+            .bind(words);
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Sentences that mean the same to a reader, in one spelling. A number is somebody's: it is hidden.
+fn plain(heard: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in heard.split_whitespace() {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        let word = if word.contains(|c: char| c.is_numeric()) { "#".to_owned() } else { word };
+        let repeats = word == "#" && words.last().is_some_and(|last| last == "#");
+        if !word.is_empty() && !repeats {
+            words.push(word);
+        }
+    }
+    words.join(" ")
+}
+
+impl Store {
+    /// What callers said most of the hours from `from` until before `until` that no intent took, in hours since 1970 UTC.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn unmatched(&self, from: i64, until: i64) -> Result<Vec<UnmatchedFigures>, StoreError> {
+        let opened = self.current().await?;
+        let rows = sqlx::query(READ).bind(from).bind(until).bind(MOST).fetch_all(&opened.readers).await;
+        let figures = |row: &sqlx::any::AnyRow| UnmatchedFigures {
+            words: text(row, "words"),
+            hour: number(row, "hour"),
+            dnis: text(row, "dnis"),
+            intent: text(row, "intent"),
+            stage: text(row, "stage"),
+            times: row.try_get("times").unwrap_or_default(),
+        };
+        Ok(rows.map_err(self.fail())?.iter().map(figures).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spelling_and_no_numbers() {
+        assert_eq!(plain("  Where's my  THING? "), "where's my thing");
+        assert_eq!(plain("It is 45 12 88, thanks."), "it is # thanks");
+        assert_eq!(plain("?!"), "");
+    }
+}
