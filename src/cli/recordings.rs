@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use attendant::call::CallId;
 use attendant::config::Config;
-use attendant::store::KeptRecording;
+use attendant::store::{KeptRecording, Store};
 use clap::Args;
 use jiff::Timestamp;
 
@@ -35,9 +35,22 @@ pub(crate) struct SaveArgs {
 }
 
 impl SaveArgs {
-    /// The call whose sound is to be saved, and where to.
-    pub(crate) fn wanted(&self) -> Option<(&CallId, &Path)> {
-        self.save.as_ref().zip(self.out.as_deref())
+    /// Saves the sound of the call that is wanted, and notes it in the trail; false where none is. `files` gives each
+    /// call's file, of which `what` says what it is.
+    pub(crate) fn run<'a>(
+        &self,
+        runtime: &tokio::runtime::Runtime,
+        store: &Store,
+        what: &str,
+        mut files: impl Iterator<Item = (&'a CallId, &'a str)>,
+    ) -> anyhow::Result<bool> {
+        let Some((call, out)) = self.save.as_ref().zip(self.out.as_deref()) else { return Ok(false) };
+        let found = files.find(|(of, _)| *of == call);
+        let (_, file) = found.with_context(|| format!("there is no {what} of call '{call}'"))?;
+        store.seal().save(Path::new(file), out)?;
+        let opened = format!("open {what}");
+        runtime.block_on(store.audit("command line", &opened, call.as_str(), Timestamp::now()))?;
+        Ok(true)
     }
 }
 
@@ -45,11 +58,8 @@ pub(crate) fn run(config: &Config, args: &RecordingsArgs) -> anyhow::Result<Exit
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let store = kept_store(config, &runtime)?;
     let recordings = runtime.block_on(store.recordings())?;
-    if let Some((call, out)) = args.save.wanted() {
-        let kept = recordings.iter().find(|r| r.call == *call);
-        let kept = kept.with_context(|| format!("there is no recording of call '{call}'"))?;
-        store.seal().save(Path::new(&kept.file), out)?;
-        runtime.block_on(store.audit("command line", "open recording", call.as_str(), Timestamp::now()))?;
+    let files = recordings.iter().map(|r| (&r.call, r.file.as_str()));
+    if args.save.run(&runtime, &store, "recording", files)? {
         return Ok(ExitCode::SUCCESS);
     }
     if args.json {

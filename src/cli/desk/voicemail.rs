@@ -1,13 +1,10 @@
 //! `attendant desk voicemail`: messages that callers left.
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use attendant::config::Config;
 use attendant::store::KeptVoicemail;
 use clap::Args;
-use jiff::Timestamp;
 
 use super::super::calls::kept_store;
 use super::super::recordings::SaveArgs;
@@ -27,11 +24,8 @@ pub(crate) fn run(config: &Config, args: &VoicemailArgs) -> anyhow::Result<ExitC
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let store = kept_store(config, &runtime)?;
     let messages = runtime.block_on(store.voicemails())?;
-    if let Some((call, out)) = args.save.wanted() {
-        let kept = messages.iter().find(|m| m.call == *call);
-        let kept = kept.with_context(|| format!("there is no message of call '{call}'"))?;
-        store.seal().save(Path::new(&kept.file), out)?;
-        runtime.block_on(store.audit("command line", "open message", call.as_str(), Timestamp::now()))?;
+    let files = messages.iter().map(|m| (&m.call, m.file.as_str()));
+    if args.save.run(&runtime, &store, "message", files)? {
         return Ok(ExitCode::SUCCESS);
     }
     if args.json {
