@@ -188,7 +188,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Desk(args) => desk::run(&config, &args),
         Command::Data(args) => data::run(&config, &args),
         Command::Report(args) => report::run(&config, &args),
-        Command::Recordings(args) => recordings::run(config, &args),
+        Command::Recordings(args) => recordings::run(&config, &args),
         Command::Calls(args) => calls::run(&config, &args),
         Command::Config(args) => config::run(&config, &args),
     }

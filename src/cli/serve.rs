@@ -10,8 +10,10 @@ use attendant::config::Config;
 use attendant::host::desk::DeskHost;
 use attendant::host::desk::book::Book;
 use attendant::host::desk::callbacks::{Callbacks, Keeping};
-use attendant::host::line::{Line, VOICEMAIL};
+use attendant::host::line::{Line, VOICEMAIL, read_desk};
+use attendant::host::outbox::{self, Mailer, Outbox, Telling};
 use attendant::host::serve::{LineAnswerer, Serving};
+use attendant::host::transcribe::Transcriber;
 use attendant::host::{phone, recorder, streams};
 use clap::Args;
 
@@ -44,7 +46,9 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     }
     let agents = phone::Agents::from_settings(config)?;
     let outbound = phone::Outbound::from_settings(config)?;
+    let mailer = outbox::mailer(config, &read_desk(&config.path("intents"))?)?;
     let line = Arc::new(show::open_line(config)?);
+    let telling = tell_news(config, &line, mailer)?;
     let desk = AtDesk::open(config, &line)?;
     let agents = match &desk {
         Some(desk) => agents.at_desk(Arc::clone(&desk.host)),
@@ -115,7 +119,33 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     if let Some((recorder, _)) = recorder {
         recorder.close();
     }
+    drop(telling);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who this process is among several.
+fn node_name(config: &Config) -> String {
+    match config.get("node") {
+        "" => std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .map_or_else(|_| "here".to_owned(), |name| name.trim().to_owned()),
+        name => name.to_owned(),
+    }
+}
+
+/// Tells whom `desk.toml` names of calls and messages, where it names anybody.
+fn tell_news(config: &Config, line: &Line, mailer: Option<Mailer>) -> anyhow::Result<Option<Telling>> {
+    if line.desk.notify.is_empty() {
+        return Ok(None);
+    }
+    let outbox = Outbox {
+        store: Arc::clone(&line.store),
+        runtime: line.runtime.handle().clone(),
+        // Two of one name do not settle each other's claims.
+        node: format!("{}-{}", node_name(config), attendant::host::unique()),
+        plan: Arc::clone(&line.desk),
+        mailer,
+    };
+    Ok(Some(outbox.open()?))
 }
 
 /// The desk of a line that has agents, and the thread that writes for it.
@@ -127,15 +157,11 @@ struct AtDesk {
 
 impl AtDesk {
     /// `None` where `intents/desk.toml` declares no agents: then the setting `agents` says who is rung.
-    fn open(config: &Config, line: &Line) -> anyhow::Result<Option<AtDesk>> {
+    fn open(config: &Config, line: &Arc<Line>) -> anyhow::Result<Option<AtDesk>> {
         if line.desk.agents.is_empty() {
             return Ok(None);
         }
-        let name = match config.get("node") {
-            "" => std::fs::read_to_string("/proc/sys/kernel/hostname")
-                .map_or_else(|_| "here".to_owned(), |name| name.trim().to_owned()),
-            name => name.to_owned(),
-        };
+        let name = node_name(config);
         // Where others share the store, each life of a node is one of its own: two of the same name do not mistake each
         // other's callers for their own.
         let (node, (host, notes)) = if line.store.is_shared() {
@@ -150,6 +176,7 @@ impl AtDesk {
             node: node.clone(),
             plan: Arc::clone(&line.desk),
             messages: config.path("state").join(VOICEMAIL),
+            ear: Some(Box::new(Transcriber::open(Arc::clone(line))?)),
         };
         let book = book.open(notes, host.door())?;
         Ok(Some(AtDesk { host, book, node }))

@@ -18,6 +18,8 @@ mod hours;
 
 mod machine;
 
+mod notice;
+
 mod plan;
 
 mod queue;
@@ -39,6 +41,7 @@ pub use callback::{Callback, CallbackEnd, CallbackPlan, CallbackState, Window};
 pub use event::{Action, Event, Left, Outcome, WayOut};
 pub use hours::Hours;
 pub use machine::Desk;
+pub use notice::{Happened, Means, News, NotifySpec, WrapUpSpec, WrittenUp, fill, values};
 pub use plan::{Agent, DeskError, DeskPlan, Queue, Strategy, digits};
 pub use queue::QueueId;
 pub use routing::{Caller, Route, RouteTo, Spoken, Step};

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::hours::{Hours, zone_of};
+use super::notice::{NotifySpec, WrapUpSpec};
 use super::routing::queue_for;
 use super::spec::{AgentSpec, CallbackSpec, DeskSpec, HandoffSpec, QueueSpec, VoicemailSpec};
 use super::{AgentId, AnnounceSpec, Caller, QueueId};
@@ -105,6 +106,10 @@ pub struct DeskPlan {
     pub voicemail: VoicemailSpec,
     /// What agents' screens are told.
     pub handoff: HandoffSpec,
+    /// Who is told of what after a call.
+    pub notify: Vec<NotifySpec>,
+    /// What agents write down of a call.
+    pub wrap_up: WrapUpSpec,
     campaigns: BTreeMap<String, String>,
 }
 
@@ -205,6 +210,7 @@ impl File<'_> {
         self.check_needs(&spec, &agents)?;
         let callback_hours = self.callback_hours(&spec.callback, &hours)?;
         self.check_ways_out(&spec)?;
+        self.check_notices(&spec)?;
         Ok(DeskPlan {
             language: spec.language,
             zone,
@@ -216,6 +222,8 @@ impl File<'_> {
             callback_hours,
             voicemail: spec.voicemail,
             handoff: spec.handoff,
+            notify: spec.notify.into_iter().map(Spanned::into_inner).collect(),
+            wrap_up: spec.wrap_up,
             campaigns,
         })
     }
@@ -448,6 +456,22 @@ impl File<'_> {
         self.hours(name, hours).map(Some).map_err(|why| self.near("[callback]", why))
     }
 
+    fn check_notices(self, spec: &DeskSpec) -> Result<(), DeskError> {
+        let queues: Vec<&str> = spec.queue.iter().map(|table| table.get_ref().name.as_str()).collect();
+        for (n, table) in spec.notify.iter().enumerate() {
+            let name = &table.get_ref().name;
+            if let Some((near, message)) = table.get_ref().mistake(&queues) {
+                return Err(self.within(table, &near, message));
+            }
+            if !is_name(name) || spec.notify[..n].iter().any(|other| other.get_ref().name == *name) {
+                let message =
+                    format!("notify '{name}': expected a name of its own, of letters, digits, - _ .");
+                return Err(self.within(table, name, message));
+            }
+        }
+        spec.wrap_up.mistake().map_or(Ok(()), |(near, message)| Err(self.near(&near, message)))
+    }
+
     fn check_ways_out(self, spec: &DeskSpec) -> Result<(), DeskError> {
         for table in &spec.queue {
             if table.get_ref().otherwise.is_empty() {
@@ -524,6 +548,10 @@ mod tests {
         check("[[queue]]\nname = \"x\"\noverflow_to = [\"y\"]", 3, "no other queue");
         check(&format!("[callback]\nattempts = 0\n{LAST}"), 2, "1 to 10");
         check(&format!("[voicemail]\nmax_seconds = 1\n{LAST}"), 2, "10 to 600");
+        let two = "on = [\"call\"]\nwebhook = \"https://x\"\n[[notify]]\nname = \"n\"\non = [\"call\"]\nwebhook = \"https://x\"";
+        check(&format!("{LAST}[[notify]]\nname = \"n\"\n{two}"), 8, "a name of its own");
+        check(&format!("{LAST}[[notify]]\nname = \"n\"\non = []"), 5, "told of nothing");
+        check(&format!("[wrap_up]\nnote = \"{{{{ a\"\n{LAST}"), 2, "wrap_up.note");
         check(&format!("[handoff]\nwebhook = \"crm\"\n{LAST}"), 2, "https://");
         check(&format!("[[campaign]]\nname = \"x\"\ndialled = [\"call\"]\n{LAST}"), 3, "telephone number");
         check(&format!("[[queue]]\nname = \"b\"\ncampaigns = [\"x\"]\n{LAST}"), 3, "no [[campaign]]");
@@ -550,7 +578,8 @@ mod tests {
         let block = block.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
         let written = DeskPlan::parse("docs/desk.md", block).expect("the documented defaults");
         let least = "zone = \"UTC\"\n[hours.NAME]\n[[campaign]]\nname = \"NAME\"\ndialled = [\"800\"]\n\
-                     [[queue]]\nname = \"NAME\"\n[[agent]]\nname = \"NAME\"\nrings = \"200\"";
+                     [[queue]]\nname = \"NAME\"\n[[agent]]\nname = \"NAME\"\nrings = \"200\"\n\
+                     [[notify]]\nname = \"NAME\"\non = [\"voicemail\", \"call\", \"wrap_up\"]\nemail = [\"team@shop.example\"]";
         let least = DeskPlan::parse("least", least).expect("a desk");
         assert_eq!(written.announce, least.announce);
         assert_eq!(written.queues, least.queues);

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::event::WayOut;
+use super::notice::{NotifySpec, WrapUpSpec};
 use super::plan::Strategy;
 
 /// `intents/desk.toml`.
@@ -43,6 +44,12 @@ pub struct DeskSpec {
     /// What agents' screens are told.
     #[serde(default)]
     pub handoff: HandoffSpec,
+    /// Who is told of what after a call.
+    #[serde(default)]
+    pub notify: Vec<Spanned<NotifySpec>>,
+    /// What agents write down of a call.
+    #[serde(default)]
+    pub wrap_up: WrapUpSpec,
 }
 
 fn english() -> String {

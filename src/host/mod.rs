@@ -42,6 +42,9 @@ pub mod models;
 #[cfg(feature = "host")]
 pub mod nlu;
 
+#[cfg(feature = "outbox")]
+pub mod outbox;
+
 #[cfg(feature = "telephone")]
 pub mod phone;
 
@@ -71,7 +74,10 @@ pub mod suite;
 #[cfg(feature = "host")]
 pub mod text;
 
-#[cfg(feature = "host")]
+#[cfg(all(feature = "host", feature = "telephone"))]
+pub mod transcribe;
+
+#[cfg(feature = "outbox")]
 pub mod webhook;
 
 use std::sync::LazyLock;

@@ -36,7 +36,7 @@ pub enum WebhookError {
 
 impl WebhookError {
     /// Whether another attempt may help: the network, or a fault that the server holds for its own.
-    fn may_pass(&self) -> bool {
+    pub fn may_pass(&self) -> bool {
         match self {
             WebhookError::Unreachable(_) => true,
             WebhookError::Status(status) => *status >= 500 || *status == 429,
@@ -99,6 +99,20 @@ pub fn tell(spec: &HandoffSpec, key: &str, news: &impl Serialize) -> Result<(), 
     let secret_env = spec.secret_env.as_deref();
     let timeout = Duration::from_millis(spec.timeout_ms);
     Post { url, secret_env, timeout, retries: spec.retries, key }.send(&body).map(|_| ())
+}
+
+/// Sends a body, signed, once. What is answered does not matter.
+///
+/// # Errors
+/// Where it was not taken.
+pub fn post(
+    url: &str,
+    secret_env: Option<&str>,
+    timeout: Duration,
+    key: &str,
+    body: &str,
+) -> Result<(), WebhookError> {
+    Post { url, secret_env, timeout, retries: 0, key }.send(body).map(|_| ())
 }
 
 impl Post<'_> {

@@ -8,7 +8,10 @@ pub mod asr;
 
 mod endpointer;
 
+mod pieces;
+
 mod vad;
 
 pub use endpointer::{Endpointer, POST_ROLL, PRE_ROLL, Timeouts, TimerReason, Turn};
+pub use pieces::pieces;
 pub use vad::{Voice, VoiceDetector};

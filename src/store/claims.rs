@@ -12,11 +12,14 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::figures::{number, text};
+use super::outbox::put_out;
 use super::record::KeptCall;
 use super::seal::is_sealed;
 use super::{Opened, Store, StoreError};
 use crate::call::{Ani, CallId, Pii};
-use crate::desk::{Callback, CallbackEnd, CallbackPlan, CallbackState, Caller, DeskPlan, Window};
+use crate::desk::{
+    Callback, CallbackEnd, CallbackPlan, CallbackState, Caller, DeskPlan, Happened, News, Window,
+};
 
 /// A message that a caller left.
 #[derive(Clone, Debug, PartialEq)]
@@ -329,18 +332,16 @@ const KEEP_VOICEMAIL: &str = "
     INSERT INTO voicemails (call_id, queue, ani, at_unix_ms, duration_ms, file, sha256, transcript, sealed_to)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (call_id) DO NOTHING";
 
-const NEXT_VOICEMAIL: &str = "
-    SELECT * FROM voicemails WHERE announced = 0 AND (claim_until_unix_ms IS NULL OR claim_until_unix_ms <= $1)
-    ORDER BY at_unix_ms, call_id LIMIT 1";
-
 impl Store {
-    /// Keeps a message whose file is written whole; false where the call's is kept already.
+    /// Keeps a message whose file is written whole, and puts it out to whoever is told of that, at `due`, which leaves
+    /// time for its transcript; false where the call's is kept already.
     ///
     /// # Errors
     /// Where the database cannot be written.
-    pub async fn keep_voicemail(&self, message: &KeptVoicemail) -> Result<bool, StoreError> {
+    pub async fn keep_voicemail(&self, message: &KeptVoicemail, due: Timestamp) -> Result<bool, StoreError> {
         let sealed_to = if is_sealed(Path::new(&message.file)) { self.seal.to() } else { "" };
         let opened = self.current().await?;
+        let mut transaction = opened.begin().await.map_err(self.fail())?;
         let done = sqlx::query(KEEP_VOICEMAIL)
             .bind(message.call.as_str())
             .bind(&message.queue)
@@ -351,47 +352,33 @@ impl Store {
             .bind(&message.sha256)
             .bind(message.transcript.as_ref().map(|text| text.expose().clone()))
             .bind(sealed_to)
-            .execute(&opened.writer)
+            .execute(&mut *transaction)
             .await;
-        Ok(done.map_err(self.fail())?.rows_affected() > 0)
-    }
-
-    /// Takes a message that nobody was told of, for as long as the lease.
-    ///
-    /// # Errors
-    /// Where the database cannot be written.
-    pub async fn claim_voicemail(
-        &self,
-        by: &str,
-        now: Timestamp,
-        lease: Duration,
-    ) -> Result<Option<KeptVoicemail>, StoreError> {
-        let opened = self.current().await?;
-        let sql = format!("{NEXT_VOICEMAIL}{}", for_update(&opened));
-        let mut transaction = opened.begin().await.map_err(self.fail())?;
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(ms(now));
-        let Some(row) = found.fetch_optional(&mut *transaction).await.map_err(self.fail())? else {
-            return Ok(None);
-        };
-        let message = voicemail_of(&row)?;
-        let sql = "UPDATE voicemails SET claimed_by = $2, claim_until_unix_ms = $3 WHERE call_id = $1";
-        let claim = sqlx::query(sql).bind(message.call.as_str()).bind(by).bind(after(now, lease));
-        claim.execute(&mut *transaction).await.map_err(self.fail())?;
+        let is_new = done.map_err(self.fail())?.rows_affected() > 0;
+        if is_new {
+            let happened = Happened {
+                news: News::Voicemail,
+                queue: Some(&message.queue),
+                intent: None,
+                disposition: None,
+            };
+            put_out(&mut transaction, &self.desk, &happened, &message.call, "", (message.at, due))
+                .await
+                .map_err(self.fail())?;
+        }
         transaction.commit().await.map_err(self.fail())?;
-        Ok(Some(message))
+        Ok(is_new)
     }
 
-    /// Somebody was told of a message that this node had claimed.
+    /// The message that was left in a call.
     ///
     /// # Errors
-    /// Where another node has it by now, or the database cannot be written.
-    pub async fn announced_voicemail(&self, call: &CallId, by: &str) -> Result<(), StoreError> {
+    /// Where the database does not answer.
+    pub async fn voicemail(&self, call: &CallId) -> Result<Option<KeptVoicemail>, StoreError> {
         let opened = self.current().await?;
-        let sql =
-            "UPDATE voicemails SET announced = 1 WHERE call_id = $1 AND claimed_by = $2 AND announced = 0";
-        let done = sqlx::query(sql).bind(call.as_str()).bind(by).execute(&opened.writer).await;
-        let is_mine = done.map_err(self.fail())?.rows_affected() == 1;
-        if is_mine { Ok(()) } else { Err(StoreError::ClaimLost(call.to_string())) }
+        let found = sqlx::query("SELECT * FROM voicemails WHERE call_id = $1").bind(call.as_str());
+        let row = found.fetch_optional(&opened.readers).await.map_err(self.fail())?;
+        row.as_ref().map(voicemail_of).transpose()
     }
 
     /// All messages, oldest first.

@@ -30,6 +30,8 @@ mod look_up;
 
 mod nodes;
 
+mod outbox;
+
 mod places;
 
 mod privacy;
@@ -46,28 +48,31 @@ pub mod seal;
 
 mod spool;
 
+mod unmatched;
+
 mod whole;
 
-mod unmatched;
+mod wrap_up;
 
 pub use agents::KeptAgent;
 pub use claims::KeptVoicemail;
+pub use declared::{Declared, DeclaredQuery};
 pub use error::StoreError;
 pub use figures::{CallFigures, Figures, QueueFigures, TurnFigures};
 pub use nodes::{AgentClaim, Change, Listener, Shared};
+pub use outbox::{Outgoing, OutgoingState};
 pub use places::QueueEntry;
 pub use privacy::{AuditEntry, Forgotten, Retention};
 pub use record::{KeptCall, Written};
 pub use recordings::{KeptRecording, SealedAnew};
 pub use seal::{Seal, SealError};
-pub use declared::{Declared, DeclaredQuery};
 pub use spool::Spool;
+pub use unmatched::UnmatchedFigures;
 pub use whole::{UNFINISHED, Unfinished};
 
 /// The schema, one file a step, part of the program.
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
 
-pub use unmatched::UnmatchedFigures;
 /// The same for PostgreSQL.
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 

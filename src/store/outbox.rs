@@ -160,7 +160,10 @@ fn outgoing_of(row: &AnyRow) -> Result<Outgoing, StoreError> {
     let optional = |column: &str| row.try_get::<Option<i64>, _>(column).ok().flatten();
     Ok(Outgoing {
         key: text(row, "key"),
-        news: news.ok_or_else(|| StoreError::Record { id: id.clone(), why: "its news are of no kind".to_owned() })?,
+        news: news.ok_or_else(|| StoreError::Record {
+            id: id.clone(),
+            why: "its news are of no kind".to_owned(),
+        })?,
         target: text(row, "target"),
         created: time(number(row, "created_unix_ms")),
         attempts: u32::try_from(number(row, "attempts")).unwrap_or(u32::MAX),

@@ -61,7 +61,7 @@ impl Store {
             let age = age.and_then(|age| i64::try_from(age.as_millis()).ok());
             age.map_or(i64::MIN, |age| now.as_millisecond().saturating_sub(age))
         };
-        let steps: [(&'static str, i64); 8] = [
+        let steps: [(&'static str, i64); 11] = [
             (
                 "DELETE FROM handoffs WHERE call_id IN (SELECT id FROM calls WHERE started_at_unix_ms < $1) RETURNING 1 AS one",
                 before(keep.calls),
@@ -81,6 +81,10 @@ impl Store {
             ),
             (
                 "DELETE FROM callbacks WHERE state = 'over' AND promised_unix_ms < $1 RETURNING 1 AS one",
+                before(keep.desk),
+            ),
+            (
+                "DELETE FROM outbox WHERE state IN ('told', 'given_up') AND created_unix_ms < $1 RETURNING 1 AS one",
                 before(keep.desk),
             ),
             ("DELETE FROM voicemails WHERE at_unix_ms < $1 RETURNING file", before(keep.voicemails)),
@@ -111,14 +115,14 @@ impl Store {
     pub async fn erase(&self, number: &Ani, who: &str, now: Timestamp) -> Result<Forgotten, StoreError> {
         const STEPS: &[&str] = &[
             "DELETE FROM handoffs WHERE call_id IN (SELECT id FROM calls WHERE ltrim(ani, '+') = $1) RETURNING 1 AS one",
-            "DELETE FROM calls WHERE ltrim(ani, '+') = $1 RETURNING id AS call_id",
-            "DELETE FROM queue_entries WHERE ltrim(ani, '+') = $1 RETURNING 1 AS one",
-            "DELETE FROM callbacks WHERE same_as = $1 RETURNING 1 AS one",
-            "DELETE FROM voicemails WHERE ltrim(ani, '+') = $1 RETURNING file",
             "DELETE FROM unmatched WHERE call_id IN (SELECT id FROM calls WHERE ltrim(ani, '+') = $1) RETURNING 1 AS one",
             "DELETE FROM wrap_ups WHERE call_id IN (SELECT id FROM calls WHERE ltrim(ani, '+') = $1) RETURNING 1 AS one",
             "DELETE FROM outbox WHERE call_id IN (SELECT id FROM calls WHERE ltrim(ani, '+') = $1
              UNION SELECT call_id FROM voicemails WHERE ltrim(ani, '+') = $1) RETURNING 1 AS one",
+            "DELETE FROM calls WHERE ltrim(ani, '+') = $1 RETURNING id AS call_id",
+            "DELETE FROM queue_entries WHERE ltrim(ani, '+') = $1 RETURNING 1 AS one",
+            "DELETE FROM callbacks WHERE same_as = $1 RETURNING 1 AS one",
+            "DELETE FROM voicemails WHERE ltrim(ani, '+') = $1 RETURNING file",
             "DELETE FROM recordings WHERE ltrim(ani, '+') = $1 RETURNING file AS recording",
             "DELETE FROM wrong_proofs WHERE ltrim(ani, '+') = $1 \
              OR account IN (SELECT CAST(id AS TEXT) FROM customers WHERE phone = $1) RETURNING 1 AS one",

@@ -104,6 +104,7 @@ impl Store {
             figures::count_call(&mut transaction, kept).await.map_err(failed)?;
             unmatched::count(&mut transaction, kept).await.map_err(failed)?;
             claims::keep_callback(&mut transaction, &self.desk, kept).await.map_err(failed)?;
+            outbox::put_out_call(&mut transaction, &self.desk, kept).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)?;
         // The file may have lost its name since `current` looked; then what was written is lost with it.

@@ -41,6 +41,9 @@ mod declared;
 mod desk;
 
 mod nodes;
+
+mod outbox;
+
 mod sound;
 
 struct Rig {

@@ -12,6 +12,8 @@ mod simulate;
 
 mod voicemail;
 
+mod wrap_up;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -37,6 +39,10 @@ enum DeskCommand {
     Package(package::PackageArgs),
     /// Messages that callers left
     Voicemail(voicemail::VoicemailArgs),
+    /// Write a call up
+    WrapUp(wrap_up::WrapUpArgs),
+    /// What is to be told of calls and messages, and what was
+    Outbox(wrap_up::OutboxArgs),
     /// Promises to call back: list them, take one, say how it went
     Callbacks(callbacks::CallbacksArgs),
     /// Play a day: service level, waits and occupancy beside Erlang C
@@ -49,6 +55,8 @@ pub(crate) fn run(config: &Config, args: &DeskArgs) -> anyhow::Result<ExitCode> 
         DeskCommand::Agents(args) => agents::run(config, args),
         DeskCommand::Package(args) => package::run(config, args),
         DeskCommand::Voicemail(args) => voicemail::run(config, args),
+        DeskCommand::WrapUp(args) => wrap_up::run(config, args),
+        DeskCommand::Outbox(args) => wrap_up::outbox(config, args),
         DeskCommand::Callbacks(args) => callbacks::run(config, args),
         DeskCommand::Simulate(args) => simulate::run(config, args),
     }

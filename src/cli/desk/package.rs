@@ -9,6 +9,7 @@ use attendant::host::phone::briefing_of;
 use clap::Args;
 
 use super::super::calls::kept_store;
+use super::plan;
 
 /// The handoff package of a call, as JSON: who, why, what is known, what was said.
 #[derive(Debug, Args)]
@@ -34,9 +35,12 @@ pub(crate) fn run(config: &Config, args: &PackageArgs) -> anyhow::Result<ExitCod
         .iter()
         .map(|turn| serde_json::json!({"at": turn.at, "heard": turn.heard, "decision": turn.decision}))
         .collect();
+    let written = runtime.block_on(store.written_up(&args.call))?;
+    let note = plan(config, None)?.wrap_up.note(record, written.as_ref()).map_err(anyhow::Error::msg)?;
     let package = serde_json::json!({
         "call": record.id, "number": record.ani, "reference": record.reference, "briefing": briefing_of(handoff),
         "handoff": handoff, "stage": record.stage, "callback": record.callback, "transcript": said,
+        "note": note, "wrap_up": written,
     });
     anstream::println!("{}", serde_json::to_string_pretty(&package)?);
     Ok(ExitCode::SUCCESS)

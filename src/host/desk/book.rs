@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use super::peers::Peers;
 use super::{DeskDoor, MessageNote, Note, Order, Wish};
 use crate::audio::{RATE_HZ, flac};
-use crate::call::Fault;
+use crate::call::{CallId, Fault};
 use crate::desk::{CallbackPlan, DeskPlan, Presence};
 use crate::store::{KeptVoicemail, QueueEntry, Store, StoreError};
 
@@ -37,7 +37,18 @@ pub struct Book {
     pub plan: Arc<DeskPlan>,
     /// Where messages' sound goes.
     pub messages: PathBuf,
+    /// Who finds out what is said in messages, where anybody can.
+    pub ear: Option<Box<dyn Ear>>,
 }
+
+/// Finds out what was said in a message, in its own time.
+pub trait Ear: Send {
+    /// Takes a message that is kept; what was understood goes to [`Store::write_transcript`]. False where it has no time.
+    fn take(&self, call: &CallId, sound: &Arc<[i16]>) -> bool;
+}
+
+/// A message is announced without its transcript where that takes longer.
+const TRANSCRIBED_WITHIN: Duration = Duration::from_secs(180);
 
 pub(super) struct Keeper {
     pub(super) book: Book,
@@ -223,7 +234,7 @@ impl Keeper {
 
     /// The sound first, whole, and then the row that says that it is a message.
     fn message(&self, message: &MessageNote) -> Result<(), StoreError> {
-        let Book { store, runtime, messages, .. } = &self.book;
+        let Book { store, runtime, messages, ear, .. } = &self.book;
         let samples = u64::try_from(message.sound.len()).unwrap_or(u64::MAX);
         runtime.block_on(async {
             let sound = flac(&message.sound, RATE_HZ);
@@ -238,7 +249,14 @@ impl Keeper {
                 sha256,
                 transcript: None,
             };
-            store.keep_voicemail(&kept).await.map(|_| ())
+            let wait = if ear.is_some() { TRANSCRIBED_WITHIN } else { Duration::ZERO };
+            store.keep_voicemail(&kept, message.at.checked_add(wait).unwrap_or(message.at)).await?;
+            match ear {
+                Some(ear) if !ear.take(&message.call, &message.sound) => {
+                    store.write_transcript(&message.call, None, message.at).await
+                }
+                Some(_) | None => Ok(()),
+            }
         })
     }
 

@@ -107,7 +107,16 @@ fn judge(rig: &Rig, said: &[String]) {
     }
     let announced = fs::read_to_string(rig.folder.path().join("announcements")).unwrap_or_default();
     let announced: BTreeSet<&str> = announced.lines().collect();
-    assert_eq!(announced.len(), voicemails.len(), "somebody was not told, or of what is no message");
+    let outbox = rig.runtime.block_on(store.outbox()).expect("it can be read");
+    assert!(
+        outbox.iter().all(|news| matches!(news.state, OutgoingState::Told(_))),
+        "not all are told: {outbox:?}"
+    );
+    assert_eq!(
+        announced.len(),
+        voicemails.len() + records.as_ref().map_or(0, Vec::len),
+        "somebody was not told, or of what is no message"
+    );
     let records = records.expect("they can be read");
     let ids: BTreeSet<&str> = records.iter().map(|kept| kept.record.id.as_str()).collect();
     assert_eq!(ids.len(), records.len());
@@ -126,6 +135,13 @@ fn judge(rig: &Rig, said: &[String]) {
         voicemails.len(),
         records.len()
     );
+}
+
+/// A desk at which everything is told.
+fn desk() -> DeskPlan {
+    let notify =
+        "[[notify]]\nname = \"crm\"\non = [\"voicemail\", \"call\"]\nwebhook = \"http://127.0.0.1:9\"";
+    DeskPlan::parse("desk.toml", &format!("[[queue]]\nname = \"orders\"\n{notify}")).expect("a desk")
 }
 
 /// Messages are sealed, as they are where a team says so.
@@ -147,7 +163,7 @@ fn the_node() {
     let folder = PathBuf::from(std::env::var("CRASH_FOLDER").expect("a folder"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (spool_folder, seal) = (Some(folder.join("spool")), Arc::new(seal(&folder)));
-    let options = StoreOptions { spool_folder, seal, ..StoreOptions::default() };
+    let options = StoreOptions { spool_folder, seal, desk: Arc::new(desk()), ..StoreOptions::default() };
     runtime.block_on(async {
         let store = Store::open_with(&address, options).await.expect("it opens");
         let life = env("CRASH_LIFE", 0);
@@ -255,7 +271,7 @@ impl Node {
             sha256,
             transcript: None,
         };
-        self.store.keep_voicemail(&message).await?;
+        self.store.keep_voicemail(&message, self.now()).await?;
         say("kept", &message.call);
         Ok(())
     }
@@ -282,13 +298,13 @@ impl Node {
     }
 
     async fn announce(&mut self) -> Result<bool, StoreError> {
-        let Some(message) = self.store.claim_voicemail("node", self.now(), LEASE).await? else {
+        let Some(news) = self.store.claim_news("node", self.now(), LEASE).await? else {
             return Ok(false);
         };
-        // Told twice is told once: the call's id is the key.
-        self.append("announcements", &message.call);
-        self.store.announced_voicemail(&message.call, "node").await?;
-        say("announced", &message.call);
+        // Told twice is told once, by its key.
+        self.append("announcements", &news.call);
+        self.store.settle_news(&news.key, "node", OutgoingState::Told(self.now()), None).await?;
+        say("announced", &news.call);
         Ok(true)
     }
 }

@@ -66,7 +66,7 @@ fn message(rig: &Rig, store: &Store, call: &str) -> KeptVoicemail {
         sha256,
         transcript: None,
     };
-    rig.runtime.block_on(store.keep_voicemail(&message)).expect("it is kept");
+    rig.runtime.block_on(store.keep_voicemail(&message, at(0))).expect("it is kept");
     message
 }
 

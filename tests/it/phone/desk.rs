@@ -96,6 +96,7 @@ impl Rig {
             node: self.node.clone(),
             plan: Arc::clone(&self.plan),
             messages: self.folder.path().join("voicemail"),
+            ear: None,
         }
     }
 
