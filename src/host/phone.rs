@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::desk::leg::Leg;
 use super::desk::{Arriving, DeskHost, Order, Package, PackageEvent, Place};
-use super::serve::{Answerer, Serving};
+use super::serve::{Answerer, Serving, Survey};
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
 use crate::call::{Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId, WayOut};
@@ -451,6 +452,21 @@ impl Telephone {
     }
 }
 
+/// How long a caller may think about how content they are.
+const RATES_WITHIN: Duration = Duration::from_secs(6);
+
+impl Telephone {
+    /// Asks how content the caller is, whose agent has hung up.
+    fn ask(&mut self, survey: &Survey, stopping: &dyn Fn() -> bool) {
+        let mut leg = Leg::new(&mut self.call);
+        let key = leg.asks_key(self.answerer.speak(&survey.ask), RATES_WITHIN, stopping);
+        if let Some(grade @ 1..=5) = key.and_then(Dtmf::digit) {
+            self.answerer.rated(&self.id, grade);
+            leg.says(self.answerer.speak(&survey.thanks), &mut |_| stopping());
+        }
+    }
+}
+
 impl Channel for Telephone {
     fn exchange(&mut self, now: CallTime, line: &Frame, _line_talks: bool) -> Option<Frame> {
         self.call.exchange(now, line)
@@ -510,7 +526,16 @@ impl Channel for Telephone {
     }
 
     fn finish(&mut self, stopping: &dyn Fn() -> bool) {
-        self.call.stay_joined(stopping);
+        let survey = self.answerer.survey();
+        if !self.call.stay_joined(stopping, survey.is_some()) {
+            return;
+        }
+        // The agent is free for the next caller while this one is asked.
+        self.place = None;
+        if let Some(survey) = survey {
+            self.ask(&survey, stopping);
+        }
+        self.call.hang_up(HangupCause::Transferred);
     }
 }
 

@@ -9,9 +9,18 @@ use std::time::{Duration, Instant};
 use super::desk::Package;
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
-use crate::call::{Ani, CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId, WayOut};
+use crate::call::{Ani, CallId, CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId, WayOut};
 use crate::channel::gate::Gate;
 use crate::channel::load::Punctuality;
+
+/// What callers are asked when an agent has hung up, and told after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// How content they are, by a key from 1 to 5.
+    pub ask: String,
+    /// After the answer.
+    pub thanks: String,
+}
 
 /// Whoever answers calls.
 pub trait Answerer: Send + Sync + 'static {
@@ -23,6 +32,14 @@ pub trait Answerer: Send + Sync + 'static {
 
     /// Tells an agent's screen of a call. Blocks, within bounds; whoever takes it knows nothing of a failure.
     fn tell_screen(&self, _package: &Package) {}
+
+    /// What callers are asked after a call with an agent; `None` where nothing is.
+    fn survey(&self) -> Option<Survey> {
+        None
+    }
+
+    /// A caller has said how content they are, 1 to 5.
+    fn rated(&self, _call: &CallId, _grade: u8) {}
 }
 
 /// A line with its engines.
@@ -75,6 +92,30 @@ impl Answerer for LineAnswerer {
         }
     }
 
+    fn survey(&self) -> Option<Survey> {
+        let flow = self.line.live.current();
+        flow.line.rating.as_ref()?;
+        let line = std::collections::BTreeMap::from([("line", flow.line.name.clone())]);
+        let worded = |name| flow.wording.render(name, 0, &minijinja::Value::from(line.clone()));
+        match (worded("rating.ask"), worded("rating.thanks")) {
+            (Ok(ask), Ok(thanks)) => {
+                Some(Survey { ask: ask.text.expose().clone(), thanks: thanks.text.expose().clone() })
+            }
+            (Err(why), _) | (_, Err(why)) => {
+                tracing::warn!(why, "callers are not asked how content they are");
+                None
+            }
+        }
+    }
+
+    fn rated(&self, call: &CallId, grade: u8) {
+        match self.line.runtime.block_on(self.line.store.rate(call, grade)) {
+            Ok(true) => tracing::info!(%call, grade, "a caller has rated"),
+            Ok(false) => tracing::warn!(%call, "a rating without a record, or a second one, is not kept"),
+            Err(error) => tracing::warn!(%call, %error, "a rating is not kept"),
+        }
+    }
+
     fn speak(&self, sentence: &str) -> Vec<i16> {
         let prompt = crate::call::Prompt {
             name: "briefing".to_owned(),
@@ -99,7 +140,7 @@ impl Answerer for LineAnswerer {
 /// where there is one.
 #[cfg(feature = "host")]
 struct Milestones {
-    call: crate::call::CallId,
+    call: CallId,
     recording: Option<super::recorder::Recording>,
 }
 

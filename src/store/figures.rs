@@ -15,7 +15,7 @@ use sqlx::any::AnyRow;
 
 use super::record::KeptCall;
 use super::{Store, StoreError, UnmatchedFigures};
-use crate::call::CallRecord;
+use crate::call::{CallId, CallRecord};
 
 /// A call about the same from the same number within this time says that the one before was not the last: the
 /// window that contact centres use for first-call resolution.
@@ -73,6 +73,11 @@ fn adds_to(table: &str, keys: &[&str], sums: &[&str]) -> String {
         added.join(", ")
     )
 }
+
+/// A call's kind.
+const RATED: &str = "
+    SELECT started_at_unix_ms, coalesce(dnis, '') AS dnis, coalesce(intent, '') AS intent, stage, disposition
+    FROM calls WHERE id = $1";
 
 /// The call before of the same number, where it was about the same.
 const BEFORE: &str = "
@@ -139,6 +144,17 @@ pub(super) async fn count_call(connection: &mut AnyConnection, kept: &KeptCall) 
     Ok(())
 }
 
+/// Counts a rating of a call that was counted before.
+pub(super) async fn count_rating(
+    connection: &mut AnyConnection,
+    call: &CallId,
+    grade: u8,
+) -> Result<(), sqlx::Error> {
+    let row = sqlx::query(RATED).bind(call.as_str()).fetch_one(&mut *connection).await?;
+    let added = Added { sums: [0, 0, 0, 0, 0, 1, i64::from(grade)], ..Added::of(&row)? };
+    add_calls(connection, vec![added]).await
+}
+
 /// Writes what is added, table by table and in the order of the keys: nodes that count at once take the locks in one
 /// order, and none waits for another that waits for it.
 async fn add_calls(connection: &mut AnyConnection, mut added: Vec<Added>) -> Result<(), sqlx::Error> {
@@ -166,6 +182,18 @@ async fn add_calls(connection: &mut AnyConnection, mut added: Vec<Added>) -> Res
 }
 
 impl Added {
+    /// The kind of a call's row; nothing is added yet.
+    fn of(row: &AnyRow) -> Result<Added, sqlx::Error> {
+        Ok(Added {
+            hour: row.try_get::<i64, _>("started_at_unix_ms")? / HOUR_MS,
+            dnis: text(row, "dnis"),
+            intent: text(row, "intent"),
+            stage: text(row, "stage"),
+            disposition: text(row, "disposition"),
+            sums: [0; 7],
+        })
+    }
+
     /// By day first, so that the order by hour is one by day, too.
     fn kind(&self) -> (i64, &str, &str, &str, &str, i64) {
         (self.hour / HOURS_OF_DAY, &self.dnis, &self.intent, &self.stage, &self.disposition, self.hour)
@@ -188,14 +216,7 @@ async fn repeated(
         .fetch_optional(&mut *connection)
         .await?;
     let Some(row) = before.filter(|row| text(row, "intent") == intent) else { return Ok(None) };
-    Ok(Some(Added {
-        hour: row.try_get::<i64, _>("started_at_unix_ms")? / HOUR_MS,
-        dnis: text(&row, "dnis"),
-        intent: text(&row, "intent"),
-        stage: text(&row, "stage"),
-        disposition: text(&row, "disposition"),
-        sums: [0, 0, 0, 0, 1, 0, 0],
-    }))
+    Ok(Some(Added { sums: [0, 0, 0, 0, 1, 0, 0], ..Added::of(&row)? }))
 }
 
 /// Counts a place in a queue that is given up in the same transaction.

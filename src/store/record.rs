@@ -71,6 +71,24 @@ impl Store {
         Ok(Written::Spooled(refused))
     }
 
+    /// Keeps how content a caller was, 1 to 5, who was asked after the record was written, and counts it; false where there
+    /// is no such record, or one that has a rating.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn rate(&self, call: &CallId, grade: u8) -> Result<bool, StoreError> {
+        let opened = self.current().await?;
+        let mut transaction = opened.begin().await.map_err(self.fail())?;
+        let rated = sqlx::query("UPDATE calls SET rating = $2 WHERE id = $1 AND rating IS NULL");
+        let rated = rated.bind(call.as_str()).bind(i64::from(grade)).execute(&mut *transaction).await;
+        if rated.map_err(self.fail())?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        figures::count_rating(&mut transaction, call, grade).await.map_err(self.fail())?;
+        transaction.commit().await.map_err(self.fail())?;
+        Ok(true)
+    }
+
     /// All records, oldest call first.
     ///
     /// # Errors

@@ -277,11 +277,17 @@ impl PhoneCall {
         self.handed.take()
     }
 
-    /// Once joined to an agent: carries sound both ways until one of the two hangs up, or `stopping`.
-    pub fn stay_joined(&mut self, stopping: &dyn Fn() -> bool) {
+    /// By the call's own clock.
+    pub fn now(&self) -> CallTime {
+        self.now
+    }
+
+    /// Once joined to an agent: carries sound both ways until one of the two hangs up, or `stopping`. A caller who
+    /// `stays` is not hung up when the agent goes; whether that is so is given.
+    pub fn stay_joined(&mut self, stopping: &dyn Fn() -> bool, stays: bool) -> bool {
         let Handing::Joined { mut agent, since } = std::mem::replace(&mut self.handing, Handing::Nobody)
         else {
-            return;
+            return false;
         };
         self.joined = true;
         if let (Some((to, context)), Some(dialog)) = (self.attended.take(), agent.dialog.clone()) {
@@ -293,11 +299,13 @@ impl PhoneCall {
         while !stopping() {
             let now = self.now + FRAME_DURATION;
             std::thread::sleep(now.since(from).saturating_sub(began.elapsed()));
-            let Some(of_caller) = self.exchange(now, &to_caller) else { return };
+            let Some(of_caller) = self.exchange(now, &to_caller) else { return false };
             let at_agent = CallTime::ZERO + now.since(since);
             let Some(of_agent) = agent.exchange(at_agent, &of_caller) else {
-                self.hang_up(HangupCause::Transferred);
-                return;
+                if !stays {
+                    self.hang_up(HangupCause::Transferred);
+                }
+                return stays;
             };
             to_caller = of_agent;
             // Keys that came as sound are in the sound. Others are for whoever is at the other end, whose menu or
@@ -306,9 +314,10 @@ impl PhoneCall {
             agent.keys.drain(..).for_each(|key| self.media.press(key));
             if self.replaced {
                 self.hang_up(HangupCause::Transferred);
-                return;
+                return false;
             }
         }
+        false
     }
 
     /// Another 20 ms of the briefing, for the agent alone.

@@ -298,7 +298,7 @@ impl Callbacks {
         if self.settle(promise) {
             tracing::info!(call = %promise.call, "a promise to call back is kept");
         }
-        leg.call.stay_joined(&|| stopping.load(Ordering::Relaxed));
+        leg.call.stay_joined(&|| stopping.load(Ordering::Relaxed), false);
         Attempt::Reached
     }
 }

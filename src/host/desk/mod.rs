@@ -12,7 +12,7 @@ pub mod callbacks;
 
 mod bell;
 
-mod leg;
+pub(super) mod leg;
 
 mod notes;
 

@@ -23,6 +23,7 @@ on_both! {
     what_is_added_up_is_what_was_counted,
     what_is_old_is_forgotten_and_the_figures_stay,
     what_no_intent_took_goes_with_its_record,
+    a_rating_that_comes_late_is_counted_once,
     one_customers_data_is_erased,
     two_can_open_an_empty_database_at_once,
     what_an_agent_wants_is_not_wiped_out,
@@ -427,6 +428,24 @@ fn what_no_intent_took_goes_with_its_record(rig: &Rig) {
     let keep = Retention { calls: Some(Duration::ZERO), ..Retention::default() };
     rig.runtime.block_on(store.forget_old(&keep, at(86_400))).expect("it is done");
     assert_eq!(read(), []);
+}
+
+fn a_rating_that_comes_late_is_counted_once(rig: &Rig) {
+    let store = rig.open();
+    rig.write(&store, &CallRecord { rating: None, ..record("a") });
+    rig.write(&store, &record("b"));
+    let rate = |call: &str, grade| {
+        let call = call.parse().expect("an id");
+        rig.runtime.block_on(store.rate(&call, grade)).expect("it answers")
+    };
+    assert!(rate("a", 5) && !rate("a", 1) && !rate("b", 1) && !rate("nobody", 1));
+    let read = rig.records(&store).into_iter().find(|r| r.id.as_str() == "a").expect("it is there");
+    assert_eq!(read.rating, Some(5));
+    let figures = rig.runtime.block_on(store.figures(0, i64::MAX)).expect("it answers");
+    for rows in [&figures.hours, &figures.kinds] {
+        let sums = rows.iter().fold((0, 0, 0), |s, c| (s.0 + c.calls, s.1 + c.ratings, s.2 + c.rating_sum));
+        assert_eq!(sums, (2, 2, 9), "two calls, rated 5 and 4");
+    }
 }
 
 fn one_customers_data_is_erased(rig: &Rig) {

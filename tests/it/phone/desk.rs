@@ -228,6 +228,29 @@ fn who_waits_for_the_only_agent_hears_the_place_and_gets_them() {
 }
 
 #[test]
+fn who_is_left_by_the_agent_is_asked_how_it_was_while_the_next_is_served() {
+    let (mut ana, uri) = agent();
+    let rig = Rig::open(&[("ana", &uri)], 30);
+    rig.line.book.asks.store(true, std::sync::atomic::Ordering::Relaxed);
+    rig.sign_in("ana");
+    let mut first = asks_for_a_person(&rig);
+    let invite = rings(&mut ana);
+    picks_up(&mut ana, &invite);
+    first.silence(60);
+    assert_eq!(rig.line.held(1)[0].record.disposition, Disposition::Transferred);
+    first.drain_sound();
+    ana.hang_up();
+    rig.until("the agent is free", || rig.presence("ana") == Some(Presence::Ready));
+    assert!(hears(&first), "the question");
+    first.press('4', |_| true);
+    rig.until("it was said", || *rig.line.book.rated.lock().expect("no test panicked") == [4]);
+    first.silence(40);
+    let bye = first.asked_for("BYE");
+    first.respond(&bye, "200 OK", "", "");
+    rig.is_over();
+}
+
+#[test]
 fn an_agent_who_does_not_answer_is_passed_over_and_away() {
     let ((mut ana, anas), (mut ben, bens)) = (agent(), agent());
     let rig = Rig::open(&[("ana", &anas), ("ben", &bens)], 1);

@@ -55,13 +55,13 @@ mod two_nodes;
 mod whole_call;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use attendant::audio::{Frame, LINE_RATE_HZ, Law, RATE_HZ, resample, tone};
-use attendant::call::{Action, CallRecord, CallTime, Dtmf, Event, Fault};
+use attendant::call::{Action, CallId, CallRecord, CallTime, Dtmf, Event, Fault};
 use attendant::channel::gate::Gate;
 use attendant::channel::sip::{Dialer, Remembered, SipServer, SipSettings};
 use attendant::config::Config;
@@ -69,7 +69,7 @@ use attendant::conversation::Conversation;
 use attendant::dialogue::Flow;
 use attendant::host::desk::{DeskHost, Package};
 use attendant::host::phone;
-use attendant::host::serve::{Answerer, Serving};
+use attendant::host::serve::{Answerer, Serving, Survey};
 use attendant::host::session::{Arrival, Channel, Engines, Observer, Reply, Session, Sound};
 
 use super::calls::flow_of;
@@ -163,6 +163,9 @@ struct Book {
     said: Mutex<Vec<String>>,
     /// What agents' screens were told.
     screen: Mutex<Vec<Package>>,
+    /// Whether callers are asked how content they are, and what they said.
+    asks: AtomicBool,
+    rated: Mutex<Vec<u8>>,
 }
 
 struct Hums {
@@ -187,6 +190,15 @@ impl Answerer for Hums {
 
     fn tell_screen(&self, package: &Package) {
         self.book.screen.lock().expect("no test panicked").push(package.clone());
+    }
+
+    fn survey(&self) -> Option<Survey> {
+        let asks = self.book.asks.load(Ordering::Relaxed);
+        asks.then(|| Survey { ask: "How content are you?".to_owned(), thanks: "Thank you.".to_owned() })
+    }
+
+    fn rated(&self, _call: &CallId, grade: u8) {
+        self.book.rated.lock().expect("no test panicked").push(grade);
     }
 
     fn speak(&self, _sentence: &str) -> Vec<i16> {
