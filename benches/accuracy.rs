@@ -12,6 +12,9 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
+#[path = "common/quantile.rs"]
+mod quantile;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +25,8 @@ use attendant::understanding::TrainingSet;
 use attendant::understanding::classifier::{
     Encoder, Explanation, IntentClassifier, Progress, TrainingOptions, train,
 };
+
+use crate::quantile::quantile;
 
 const ENCODER: &str = "models/cache/all-MiniLM-L6-v2";
 
@@ -180,7 +185,9 @@ impl Bench {
         self.add(set, "accuracy in scope", accuracy(&said, &test), (96.5, 97.2), "BERT 96.9, MLP 93.5");
         let (inside, outside) = (strangeness(&said), strangeness(&explain(&classifier, &outside)));
         self.add(set, "out of scope, AUROC", auroc(&inside, &outside), (f64::NAN, f64::NAN), "-");
-        let limit = quantile(strangeness(&explain(&classifier, &held)), 0.95);
+        let mut kept = strangeness(&explain(&classifier, &held));
+        kept.sort_by(f32::total_cmp);
+        let limit = quantile(&kept, 0.95);
         let caught = share(&outside, |s| s > limit);
         let published = "BERT by threshold 52.3 at 96.2 in scope";
         self.add(set, "out of scope found, 95 % of val kept", caught, (89.0, 95.0), published);
@@ -294,19 +301,6 @@ fn strangeness(said: &[Explanation]) -> Vec<f32> {
 
 fn share(values: &[f32], which: impl Fn(f32) -> bool) -> f64 {
     percent(values.iter().filter(|v| which(**v)).count(), values.len())
-}
-
-/// The value below which `share` of the values lie.
-fn quantile(mut values: Vec<f32>, share: f64) -> f32 {
-    values.sort_by(f32::total_cmp);
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an index"
-    )]
-    let at = ((values.len() - 1) as f64 * share) as usize;
-    values[at]
 }
 
 /// How often a sentence out of scope scores higher than one in scope, in percent; ties count half.

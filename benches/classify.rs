@@ -5,14 +5,18 @@
 
 #![expect(clippy::print_stderr, reason = "a bench that is skipped says so")]
 
-use std::fs;
+#[path = "common/demo.rs"]
+mod demo;
+
 use std::hint::black_box;
 use std::path::Path;
 
 use attendant::call::Hypothesis;
 use attendant::understanding::classifier::{Classifier, Encoder, IntentClassifier, TrainingOptions, train};
-use attendant::understanding::{EntitySpec, TrainingFile, TrainingSet, answer, digits, entities};
+use attendant::understanding::{EntitySpec, answer, digits, entities};
 use criterion::{Criterion, criterion_group, criterion_main};
+
+use crate::demo::demo_set;
 
 /// Ten words.
 const SENTENCE: &str = "i want to know when my order will be delivered";
@@ -25,18 +29,6 @@ fn pure(c: &mut Criterion) {
     c.bench_function("answer, 10 words", |b| {
         b.iter(|| answer(black_box("no i don't know where my order is right now")))
     });
-}
-
-fn demo_set() -> TrainingSet {
-    let mut files = Vec::new();
-    for entry in fs::read_dir("intents").expect("run in the project's directory") {
-        let path = entry.expect("a readable directory").path();
-        let text = fs::read_to_string(&path).expect("a readable file");
-        if text.contains("\nexamples") {
-            files.push(TrainingFile::parse(&path.display().to_string(), &text).expect("a valid file"));
-        }
-    }
-    TrainingSet::from_files(files).expect("files that go together")
 }
 
 /// Hypotheses of nine words that come again only when the cache has forgotten them. Three digits are

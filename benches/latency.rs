@@ -10,6 +10,11 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
+#[path = "common/demo.rs"]
+mod demo;
+#[path = "common/quantile.rs"]
+mod quantile;
+
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
@@ -17,9 +22,12 @@ use std::time::Instant;
 
 use attendant::call::Hypothesis;
 use attendant::understanding::classifier::{Classifier, Encoder, IntentClassifier, TrainingOptions, train};
-use attendant::understanding::{Context, EntitySpec, Known, TrainingFile, TrainingSet, answer, candidates};
+use attendant::understanding::{Context, EntitySpec, Known, answer, candidates};
 use pulp::{Arch, Simd, WithSimd};
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::demo::demo_set;
+use crate::quantile::quantile;
 
 const ENCODER: &str = "models/cache/all-MiniLM-L6-v2";
 /// Sentences timed for each figure: enough for a 99th part.
@@ -67,19 +75,6 @@ fn processor_ms() -> f64 {
     ms
 }
 
-impl Times {
-    fn at(values: &[f64], share: f64) -> f64 {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "an index"
-        )]
-        let at = ((values.len() - 1) as f64 * share) as usize;
-        values[at]
-    }
-}
-
 fn measure(what: &str, mut work: impl FnMut(u32)) -> Times {
     let (mut clock, mut processor) = (Vec::new(), Vec::new());
     for n in 0..SENTENCES {
@@ -101,18 +96,6 @@ fn peak() -> f64 {
         operations / (processor_ms() - before) / 1e6
     });
     rates.fold(0.0, f64::max)
-}
-
-fn demo_set() -> TrainingSet {
-    let mut files = Vec::new();
-    for entry in fs::read_dir("intents").expect("run in the project's directory") {
-        let path = entry.expect("a readable directory").path();
-        let text = fs::read_to_string(&path).expect("a readable file");
-        if text.contains("\nexamples") {
-            files.push(TrainingFile::parse(&path.display().to_string(), &text).expect("a valid file"));
-        }
-    }
-    TrainingSet::from_files(files).expect("files that go together")
 }
 
 /// Ten words in so many versions, none of which comes again. Three digits are no number to be masked.
@@ -168,7 +151,7 @@ fn main() {
 }
 
 fn print(all: &[Times], peak: f64, resident: Option<f64>, json: bool) {
-    let of = |values: &[f64]| [0.5, 0.9, 0.99].map(|share| Times::at(values, share));
+    let of = |values: &[f64]| [0.5, 0.9, 0.99].map(|share| quantile(values, share));
     let limit = 12.0 * OPERATIONS_A_WORD / (peak * 1e6);
     if json {
         let figure = |t: &Times| serde_json::json!({ "what": t.what, "processor_ms": of(&t.processor), "clock_ms": of(&t.clock) });

@@ -345,28 +345,18 @@ fn print(figures: &Figures, json: bool) {
     #[expect(clippy::cast_precision_loss, reason = "counts")]
     let (worst, a_call) =
         (lateness.worst_us.load(Ordering::Relaxed) as f64 / 1e3, cores * 100.0 / (*calls as f64));
+    let (core, got, callers) = (cores * 100.0, got * 100.0, callers_cores * 100.0);
+    let [late_5, late_10, late_20] = late;
     if json {
         println!(
-            "{{\"calls\":{calls},\"core_percent\":{:.1},\"core_percent_a_call\":{a_call:.3},\
-             \"late_percent_5_10_20_ms\":[{:.4},{:.4},{:.4}],\"worst_ms\":{worst:.1},\"kib_a_call\":{kib_a_call:.0},\
-             \"packets_got_percent\":{:.2},\"callers_core_percent\":{:.1},\"room\":\"{room}\"}}",
-            cores * 100.0,
-            late[0],
-            late[1],
-            late[2],
-            got * 100.0,
-            callers_cores * 100.0
+            "{{\"calls\":{calls},\"core_percent\":{core:.1},\"core_percent_a_call\":{a_call:.3},\
+             \"late_percent_5_10_20_ms\":[{late_5:.4},{late_10:.4},{late_20:.4}],\"worst_ms\":{worst:.1},\"kib_a_call\":{kib_a_call:.0},\
+             \"packets_got_percent\":{got:.2},\"callers_core_percent\":{callers:.1},\"room\":\"{room}\"}}"
         );
     } else {
         println!(
-            "{calls:>5}  {:>6.1} %  {a_call:>6.3} %  {:>8.3} {:>8.3} {:>8.3} %  {worst:>7.1} ms  {kib_a_call:>5.0} KiB  \
-             {:>6.2} %  {:>6.1} %  {room}",
-            cores * 100.0,
-            late[0],
-            late[1],
-            late[2],
-            got * 100.0,
-            callers_cores * 100.0
+            "{calls:>5}  {core:>6.1} %  {a_call:>6.3} %  {late_5:>8.3} {late_10:>8.3} {late_20:>8.3} %  {worst:>7.1} ms  {kib_a_call:>5.0} KiB  \
+             {got:>6.2} %  {callers:>6.1} %  {room}"
         );
     }
 }

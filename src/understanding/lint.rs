@@ -158,12 +158,6 @@ fn unused(
 mod tests {
     use super::*;
 
-    fn file(name: &str, examples: &[&str]) -> TrainingFile {
-        let listed: Vec<String> = examples.iter().map(|e| format!("  \"{e}\",\n")).collect();
-        TrainingFile::parse(&format!("{name}.toml"), &format!("examples = [\n{}]", listed.concat()))
-            .expect("valid")
-    }
-
     fn told(found: &[Finding], severity: Severity, path: &str, line: usize, part: &str) {
         let fits = |f: &&Finding| {
             (f.severity, f.path.as_str(), f.line) == (severity, path, line) && f.message.contains(part)
@@ -176,10 +170,13 @@ mod tests {
         let many: Vec<String> = (0..20).map(|n| format!("sentence {}", "x".repeat(n + 1))).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let files = [
-            file("a", &["one", "two", "three [1](no)", "my [four](number)"]),
-            file("b", &["Two!", "five", "order 123 456", "order 654 321", "seven", "order [123456](number)"]),
-            file("c", &many),
-            file(OUT_OF_SCOPE, &["nice weather"]),
+            TrainingFile::with_examples("a", &["one", "two", "three [1](no)", "my [four](number)"]),
+            TrainingFile::with_examples(
+                "b",
+                &["Two!", "five", "order 123 456", "order 654 321", "seven", "order [123456](number)"],
+            ),
+            TrainingFile::with_examples("c", &many),
+            TrainingFile::with_examples(OUT_OF_SCOPE, &["nice weather"]),
         ];
         let specs = [EntitySpec::digits("number", 6, 6), EntitySpec::digits("spare", 1, 2)];
         let found = lint(&files, "entities.toml", &specs, &BTreeSet::from(["number".to_owned()]));
@@ -196,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_entity_that_is_only_marked_is_told_apart() {
-        let files = [file("a", &["order [123456](number)", "b", "c", "d", "e"])];
+        let files = [TrainingFile::with_examples("a", &["order [123456](number)", "b", "c", "d", "e"])];
         let specs = [EntitySpec::digits("number", 6, 6)];
         told(
             &lint(&files, "e.toml", &specs, &BTreeSet::new()),

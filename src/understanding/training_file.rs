@@ -163,6 +163,16 @@ pub(super) fn annotated(raw: &str) -> Result<(String, Vec<Annotation>), String> 
 }
 
 #[cfg(test)]
+impl TrainingFile {
+    /// The file `{intent}.toml` with these examples, in a line each.
+    pub(crate) fn with_examples(intent: &str, examples: &[&str]) -> TrainingFile {
+        let listed: Vec<String> = examples.iter().map(|e| format!("  \"{e}\",\n")).collect();
+        let text = format!("examples = [\n{}]", listed.concat());
+        TrainingFile::parse(&format!("{intent}.toml"), &text).expect("valid")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

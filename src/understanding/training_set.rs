@@ -210,21 +210,15 @@ fn check_duplicates(files: &[TrainingFile]) -> Result<(), TrainingSetError> {
 mod tests {
     use super::*;
 
-    fn file(name: &str, examples: &[&str]) -> TrainingFile {
-        let listed: Vec<String> = examples.iter().map(|e| format!("  \"{e}\",\n")).collect();
-        TrainingFile::parse(&format!("{name}.toml"), &format!("examples = [\n{}]", listed.concat()))
-            .expect("valid")
-    }
-
     const A: [&str; 5] = ["one a", "two a", "three a", "four a", "five a"];
     const B: [&str; 5] = ["one b", "two b", "three b", "four b", "five b"];
 
     #[test]
     fn intents_are_sorted_and_negatives_apart() {
         let set = TrainingSet::from_files(vec![
-            file("b", &B),
-            file("out_of_scope", &["nice weather"]),
-            file("a", &A),
+            TrainingFile::with_examples("b", &B),
+            TrainingFile::with_examples("out_of_scope", &["nice weather"]),
+            TrainingFile::with_examples("a", &A),
         ]);
         let set = set.expect("valid");
         let names: Vec<&str> = set.intents().iter().map(IntentName::as_str).collect();
@@ -240,7 +234,11 @@ mod tests {
         let owned: Vec<(IntentName, String)> = listed.map(|(i, t)| (i, t.to_uppercase())).collect();
         let again = owned[0].clone();
         let set = TrainingSet::from_sentences(owned.into_iter().chain([again]), ["Nice!".to_owned()]);
-        let files = vec![file("a", &A), file("b", &B), file("out_of_scope", &["nice"])];
+        let files = vec![
+            TrainingFile::with_examples("a", &A),
+            TrainingFile::with_examples("b", &B),
+            TrainingFile::with_examples("out_of_scope", &["nice"]),
+        ];
         assert_eq!(set, TrainingSet::from_files(files));
         let few = TrainingSet::from_sentences([(name("a"), "x".to_owned())], []);
         assert_eq!(few, Err(TrainingSetError::TooFew { path: "a".to_owned(), found: 1 }));
@@ -248,8 +246,18 @@ mod tests {
 
     #[test]
     fn the_fingerprint_follows_the_content_alone() {
-        let both = |a: &[&str]| TrainingSet::from_files(vec![file("a", a), file("b", &B)]).expect("valid");
-        let turned = TrainingSet::from_files(vec![file("b", &B), file("a", &A)]).expect("valid");
+        let both = |a: &[&str]| {
+            TrainingSet::from_files(vec![
+                TrainingFile::with_examples("a", a),
+                TrainingFile::with_examples("b", &B),
+            ])
+            .expect("valid")
+        };
+        let turned = TrainingSet::from_files(vec![
+            TrainingFile::with_examples("b", &B),
+            TrainingFile::with_examples("a", &A),
+        ])
+        .expect("valid");
         assert_eq!(both(&A).fingerprint(), turned.fingerprint());
         assert_eq!(
             both(&A).fingerprint(),
@@ -264,18 +272,30 @@ mod tests {
 
     #[test]
     fn a_sentence_in_two_intents_is_named_with_both_places() {
-        let error = TrainingSet::from_files(vec![file("a", &A), file("b", &["x", "y", "z", "v", "Two A"])]);
+        let error = TrainingSet::from_files(vec![
+            TrainingFile::with_examples("a", &A),
+            TrainingFile::with_examples("b", &["x", "y", "z", "v", "Two A"]),
+        ]);
         let text = error.expect_err("a mistake").to_string();
         assert!(text.contains("b.toml:6") && text.contains("a.toml:3"), "{text}");
     }
 
     #[test]
     fn what_cannot_be_trained_is_refused() {
-        let few = TrainingSet::from_files(vec![file("a", &A), file("b", &["x", "y"])]).expect_err("too few");
+        let few = TrainingSet::from_files(vec![
+            TrainingFile::with_examples("a", &A),
+            TrainingFile::with_examples("b", &["x", "y"]),
+        ])
+        .expect_err("too few");
         assert_eq!(few, TrainingSetError::TooFew { path: "b.toml".to_owned(), found: 2 });
-        let one = TrainingSet::from_files(vec![file("a", &A)]).expect_err("one intent");
+        let one =
+            TrainingSet::from_files(vec![TrainingFile::with_examples("a", &A)]).expect_err("one intent");
         assert_eq!(one, TrainingSetError::TooFewIntents { found: 1 });
-        let twice = TrainingSet::from_files(vec![file("a", &A), file("a", &B)]).expect_err("two files");
+        let twice = TrainingSet::from_files(vec![
+            TrainingFile::with_examples("a", &A),
+            TrainingFile::with_examples("a", &B),
+        ])
+        .expect_err("two files");
         assert!(matches!(twice, TrainingSetError::SameIntent { .. }));
     }
 }

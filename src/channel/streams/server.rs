@@ -235,15 +235,6 @@ impl FromRequestParts<Arc<Shared>> for Guest {
     }
 }
 
-fn twilio_signature(headers: &HeaderMap) -> &str {
-    headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// The path and query as they were asked for.
-fn asked(uri: &Uri) -> &str {
-    uri.path_and_query().map_or("/", |path| path.as_str())
-}
-
 async fn twilio_answer(
     State(shared): SharedState,
     ConnectInfo(peer): Peer,
@@ -254,8 +245,8 @@ async fn twilio_answer(
 ) -> Response {
     // A GET has its fields in the URL, which is signed as a whole.
     let signed = if method == Method::POST { form.as_slice() } else { &[] };
-    if !shared.settings.lets_twilio_in(peer.ip(), asked(&uri), signed, twilio_signature(&headers)) {
-        return forbidden(peer.ip(), "no signature of Twilio's");
+    if let Some(refused) = shared.refused(peer, &uri, &headers, signed) {
+        return refused;
     }
     xml(shared.connect(&form))
 }
@@ -269,6 +260,22 @@ fn xml(text: String) -> Response {
 }
 
 impl Shared {
+    /// What is answered to a request that Twilio did not sign.
+    ///
+    /// `form` holds the fields that are signed beside the URL.
+    fn refused(
+        &self,
+        peer: SocketAddr,
+        uri: &Uri,
+        headers: &HeaderMap,
+        form: &[(String, String)],
+    ) -> Option<Response> {
+        let asked = uri.path_and_query().map_or("/", |path| path.as_str());
+        let signature = headers.get("x-twilio-signature").and_then(|value| value.to_str().ok());
+        let signed = self.settings.lets_twilio_in(peer.ip(), asked, form, signature.unwrap_or_default());
+        (!signed).then(|| forbidden(peer.ip(), "no signature of Twilio's"))
+    }
+
     /// TwiML that connects a call of Twilio's.
     fn connect(&self, form: &[(String, String)]) -> String {
         let url = |path: &str| format!("{}{path}", self.settings.public_url);
@@ -290,8 +297,8 @@ async fn twilio_next(
     headers: HeaderMap,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Response {
-    if !shared.settings.lets_twilio_in(peer.ip(), asked(&uri), &form, twilio_signature(&headers)) {
-        return forbidden(peer.ip(), "no signature of Twilio's");
+    if let Some(refused) = shared.refused(peer, &uri, &headers, &form) {
+        return refused;
     }
     let to = shared.next(field(&form, "CallSid"));
     xml(webhook::twiml_next(to.as_deref(), &format!("{}/twilio/after", shared.settings.public_url)))
@@ -305,8 +312,8 @@ async fn twilio_after(
     headers: HeaderMap,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Response {
-    if !shared.settings.lets_twilio_in(peer.ip(), asked(&uri), &form, twilio_signature(&headers)) {
-        return forbidden(peer.ip(), "no signature of Twilio's");
+    if let Some(refused) = shared.refused(peer, &uri, &headers, &form) {
+        return refused;
     }
     let was_there = matches!(field(&form, "DialCallStatus"), "completed" | "answered");
     xml(if was_there { webhook::twiml_next(None, "") } else { shared.connect(&form) })
@@ -319,8 +326,8 @@ async fn twilio_stream(
     headers: HeaderMap,
     socket: WebSocketUpgrade,
 ) -> Response {
-    if !shared.settings.lets_twilio_in(peer.ip(), asked(&uri), &[], twilio_signature(&headers)) {
-        return forbidden(peer.ip(), "no signature of Twilio's");
+    if let Some(refused) = shared.refused(peer, &uri, &headers, &[]) {
+        return refused;
     }
     shared.upgrade(socket, peer.ip(), Box::<Twilio>::default())
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Act, Desk, Part, Script, Step, masked, show_action, show_event};
+use super::{Act, Desk, Part, Script, Speech, Step, masked, show_action, show_event};
 use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame, RATE_HZ};
 use crate::call::{
     Action, CallRecord, CallTime, Dtmf, Event, Fault, Hypothesis, IntentScore, Interpretation, Pii, Query,
@@ -384,25 +384,31 @@ impl<'a> Runner<'a> {
                 self.reply(self.time(Part::Asr, RECOGNITION), Event::RecognitionFailed { id, fault });
             }
             None => {
-                let hypotheses = match self.last_said {
-                    Some(Act::Say(speech)) => vec![Hypothesis {
-                        text: Pii::new(speech.heard.clone().unwrap_or_else(|| speech.text.clone())),
-                        confidence: speech.confidence,
-                    }],
-                    Some(
-                        Act::Mumble(_)
-                        | Act::Silence(_)
-                        | Act::Keys(_)
-                        | Act::Fault(..)
-                        | Act::Slow(..)
-                        | Act::Desk(_)
-                        | Act::HangUp(_),
-                    )
-                    | None => Vec::new(),
-                };
+                let hypotheses = self.last_speech().map(|speech| Hypothesis {
+                    text: Pii::new(speech.heard.clone().unwrap_or_else(|| speech.text.clone())),
+                    confidence: speech.confidence,
+                });
+                let hypotheses = hypotheses.into_iter().collect();
                 let recognition = Recognition { hypotheses, ..Recognition::default() };
                 self.reply(self.time(Part::Asr, RECOGNITION), Event::Recognized { id, recognition });
             }
+        }
+    }
+
+    /// The words that the caller said last, where it was words.
+    fn last_speech(&self) -> Option<&'a Speech> {
+        match self.last_said {
+            Some(Act::Say(speech)) => Some(speech),
+            Some(
+                Act::Mumble(_)
+                | Act::Silence(_)
+                | Act::Keys(_)
+                | Act::Fault(..)
+                | Act::Slow(..)
+                | Act::Desk(_)
+                | Act::HangUp(_),
+            )
+            | None => None,
         }
     }
 
@@ -413,19 +419,7 @@ impl<'a> Runner<'a> {
                 self.reply(self.time(Part::Nlu, INTERPRETATION), Event::InterpretationFailed { id, fault });
             }
             None => {
-                let declared = match self.last_said {
-                    Some(Act::Say(speech)) => speech.intents.clone(),
-                    Some(
-                        Act::Mumble(_)
-                        | Act::Silence(_)
-                        | Act::Keys(_)
-                        | Act::Fault(..)
-                        | Act::Slow(..)
-                        | Act::Desk(_)
-                        | Act::HangUp(_),
-                    )
-                    | None => Vec::new(),
-                };
+                let declared = self.last_speech().map(|speech| speech.intents.clone()).unwrap_or_default();
                 let interpretation = if declared.is_empty() {
                     self.by_example(hypotheses)
                 } else {
