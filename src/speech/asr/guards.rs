@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::call::Hypothesis;
+
 /// Samples of 100 ms at 16 kHz: about one vowel.
 const WINDOW: usize = 1600;
 
@@ -25,6 +27,11 @@ pub struct Guards {
     pub min_confidence: f32,
     /// The same for a hypothesis that fits the question: a number of the length asked for, a yes or a no.
     pub min_expected_confidence: f32,
+    /// The same for a single word. What lies outside the vocabulary is seldom taken for one.
+    pub min_word_confidence: f32,
+    /// Natural logarithm of the odds that there were words at all, below which there were none: confidence
+    /// and the probability of no text weighed against each other.
+    pub min_evidence: f32,
     /// Words that can be said in any time at all.
     pub base_words: f32,
     /// Words a second beyond those. Hurried digits come at six a second.
@@ -41,6 +48,8 @@ impl Default for Guards {
             min_voiced: Duration::from_millis(80),
             min_confidence: 0.6,
             min_expected_confidence: 0.55,
+            min_word_confidence: 0.45,
+            min_evidence: 1.3,
             base_words: 2.0,
             max_words_per_s: 7.0,
         }
@@ -56,6 +65,8 @@ impl Guards {
         min_voiced: Duration::ZERO,
         min_confidence: 0.0,
         min_expected_confidence: 0.0,
+        min_word_confidence: 0.0,
+        min_evidence: f32::NEG_INFINITY,
         base_words: f32::INFINITY,
         max_words_per_s: 0.0,
     };
@@ -75,9 +86,15 @@ impl Guards {
         no_speech <= self.max_no_speech && empty <= self.max_empty
     }
 
-    /// Whether so sure a best hypothesis says anything; `expected`, it fits the question.
-    pub(super) fn is_sure_enough(&self, confidence: f32, expected: bool) -> bool {
-        confidence >= if expected { self.min_expected_confidence } else { self.min_confidence }
+    /// Whether a hypothesis says anything, where `no_speech` is how likely nothing was said, 0 to 1; `expected`, it
+    /// fits the question.
+    pub(super) fn is_sure_enough(&self, best: &Hypothesis, no_speech: f32, expected: bool) -> bool {
+        let least = match best.text.expose().split_whitespace().count() {
+            1 => self.min_word_confidence,
+            _ if expected => self.min_expected_confidence,
+            _ => self.min_confidence,
+        };
+        best.confidence >= least && evidence(best.confidence, no_speech) >= self.min_evidence
     }
 
     /// Whether a text can have been said in that time.
@@ -86,6 +103,16 @@ impl Guards {
         let most = self.base_words + self.max_words_per_s * spoken.as_secs_f32();
         (1.0..=most).contains(&words)
     }
+}
+
+/// How much speaks for words against noise, as the natural logarithm of their odds.
+///
+/// `confidence` is the geometric mean of the best hypothesis's probabilities; `no_speech`, how likely there is no
+/// text at all. The constants are those of a logistic regression on the right answers of people whom the ear was
+/// trained on and on turns without words (`docs/asr.md`).
+fn evidence(confidence: f32, no_speech: f32) -> f32 {
+    let sure = (confidence / (1.0 - confidence)).ln().clamp(-3.0, 4.0);
+    1.04 * sure - 1.45 * (no_speech + 1e-5).log10() - 2.19
 }
 
 /// Level of the loudest 100 ms, in dB of full scale; negative infinity for silence.
@@ -105,6 +132,7 @@ pub(super) fn level_dbfs(pcm: &[i16]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Pii;
 
     #[test]
     fn levels_are_those_of_the_loudest_stretch() {
@@ -138,10 +166,17 @@ mod tests {
     #[test]
     fn a_guess_is_not_believed() {
         let guards = Guards::default();
-        assert!(guards.is_sure_enough(0.9, false));
-        assert!(!guards.is_sure_enough(0.1, true));
-        assert!(!guards.is_sure_enough(f32::NAN, true));
-        // What was asked for needs less.
-        assert!(guards.is_sure_enough(0.58, true) && !guards.is_sure_enough(0.58, false));
+        let believed = |text: &str, confidence: f32, no_speech: f32, expected: bool| {
+            let best = Hypothesis { text: Pii::new(text.to_owned()), confidence };
+            guards.is_sure_enough(&best, no_speech, expected)
+        };
+        assert!(believed("where is it", 0.9, 0.01, false));
+        assert!(!believed("one two", 0.1, 1e-4, true));
+        assert!(!believed("one two", f32::NAN, 1e-4, true));
+        // What was asked for needs less, and so does a single word.
+        assert!(believed("one two", 0.58, 1e-4, true) && !believed("one two", 0.58, 1e-4, false));
+        assert!(believed("two", 0.5, 1e-4, false) && !believed("two", 0.4, 1e-4, true));
+        // The less sure, the less may speak for silence.
+        assert!(believed("two", 0.95, 0.1, false) && !believed("two", 0.5, 0.1, false));
     }
 }

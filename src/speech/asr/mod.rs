@@ -7,6 +7,8 @@
 
 use crate::call::{Expect, Recognition, Utterance};
 
+mod agreement;
+
 mod expectation;
 
 mod fit;

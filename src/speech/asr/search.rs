@@ -36,6 +36,21 @@ pub(super) struct Policy<'a> {
     pub(super) max_tokens: usize,
 }
 
+impl Policy<'_> {
+    /// A token's logit as it counts; `nothing_yet`, before the first word.
+    fn adjusted(&self, id: usize, logit: f32, nothing_yet: bool) -> f32 {
+        // An answer has at least one word; how likely none is has been asked before.
+        let barred = nothing_yet && id as Token == self.eot;
+        if barred { f32::NEG_INFINITY } else { logit + self.adjust.get(id).copied().unwrap_or(0.0) }
+    }
+
+    /// What the logarithms of probabilities are counted from; `top` is the greatest adjusted logit.
+    fn log_sum(&self, logits: &[f32], top: f32, nothing_yet: bool) -> f32 {
+        let parts = logits.iter().enumerate().map(|(id, l)| (self.adjusted(id, *l, nothing_yet) - top).exp());
+        top + parts.sum::<f32>().ln()
+    }
+}
+
 /// How much is searched.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchOptions {
@@ -87,7 +102,7 @@ impl Path {
 }
 
 /// What the search found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Found {
     /// Best first.
     pub(super) paths: Vec<Path>,
@@ -183,22 +198,33 @@ fn walk(
 /// The likeliest tokens and the logarithms of their probabilities, best first.
 fn likeliest(logits: &[f32], policy: &Policy<'_>, nothing_yet: bool) -> [(Token, f32); 1 + RUNNERS_UP] {
     let mut best = [(policy.eot, f32::NEG_INFINITY); 1 + RUNNERS_UP];
-    let adjusted = |id: usize, logit: f32| {
-        // An answer has at least one word; how likely none is has been asked before.
-        let barred = nothing_yet && id as Token == policy.eot;
-        if barred { f32::NEG_INFINITY } else { logit + policy.adjust.get(id).copied().unwrap_or(0.0) }
-    };
     for (id, logit) in logits.iter().enumerate() {
-        let value = adjusted(id, *logit);
+        let value = policy.adjusted(id, *logit, nothing_yet);
         if value > best[RUNNERS_UP].1 {
             let place = best.iter().position(|(_, other)| value > *other).unwrap_or(RUNNERS_UP);
             best[place..].rotate_right(1);
             best[place] = (id as Token, value);
         }
     }
-    let top = best[0].1;
-    let sum: f32 = logits.iter().enumerate().map(|(id, logit)| (adjusted(id, *logit) - top).exp()).sum();
-    best.map(|(id, value)| (id, value - top - sum.ln()))
+    let all = policy.log_sum(logits, best[0].1, nothing_yet);
+    best.map(|(id, value)| (id, value - all))
+}
+
+/// Natural logarithm of each token's probability on the way through a text to its end, the end's last.
+pub(super) fn log_probs(
+    scorer: &mut dyn Scorer,
+    policy: &Policy<'_>,
+    text: &[Token],
+) -> Result<Vec<f32>, AsrError> {
+    let steps = (0..=text.len()).map(|at| {
+        let logits = scorer.logits(&text[..at])?;
+        let next = usize::try_from(text.get(at).copied().unwrap_or(policy.eot)).unwrap_or(usize::MAX);
+        let values = logits.iter().enumerate().map(|(id, logit)| policy.adjusted(id, *logit, at == 0));
+        let top = values.fold(f32::NEG_INFINITY, f32::max);
+        let own = logits.get(next).map_or(f32::NEG_INFINITY, |l| policy.adjusted(next, *l, at == 0));
+        Ok(own - policy.log_sum(logits, top, at == 0))
+    });
+    steps.collect()
 }
 
 /// Probability of one token, before any adjustment.
@@ -293,6 +319,19 @@ mod tests {
         check(&mut table(), &adjust, &[&[1], &[2]]);
         adjust[1] = -4.0;
         check(&mut table(), &adjust, &[&[2], &[1]]);
+    }
+
+    #[test]
+    fn a_text_that_was_found_scores_as_it_did_in_the_search() {
+        let rows: &[Row<'_>] = &[(&[], &[(1, 2.2), (2, 2.0)]), (&[1], &[(3, 1.0)]), (&[2], &[(7, 9.0)])];
+        let mut table = Table::new(rows);
+        let mut adjust = [0.0; 10];
+        adjust[3] = -0.5;
+        let policy = Policy { adjust: &adjust, eot: EOT, no_speech: -1, max_tokens: 40 };
+        let found = search(&mut table, &policy, &SearchOptions::default()).expect("no failure");
+        for path in found.paths {
+            assert_eq!(log_probs(&mut table, &policy, &path.tokens).expect("no failure"), path.log_probs);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!
 //! Never: a clock, a socket, a second thread.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -17,10 +18,12 @@ use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState,
 };
 
+use super::agreement::agreed;
 use super::expectation::{Bias, Expectations};
 use super::guards::Guards;
 use super::search::{self, End, Found, Policy, Scorer, SearchOptions, Token};
 use super::{AsrError, ModelShape, Recognizer, fit, transcript};
+use crate::audio::{RATE_HZ, resample};
 use crate::call::{Expect, Hypothesis, Pii, Recognition, Utterance};
 
 /// Samples of one encoder position: 20 ms at 16 kHz.
@@ -32,6 +35,14 @@ const MIN_SAMPLES: usize = 16_000;
 
 /// The encoder's context is rounded up to a multiple of this, so that ggml's plans are few.
 const CONTEXT_STEP: usize = 16;
+
+/// Rates to which a short utterance is resampled to be heard again: played at 16 kHz it is a tenth faster, a tenth
+/// slower.
+const OTHER_PACES_HZ: [u32; 2] = [14_400, 17_600];
+
+/// Width, that of OpenAI's smallest, from which on a model is taken to be sure of short words, and too slow to hear
+/// them three times.
+const WIDE: i32 = 384;
 
 /// More threads only spin on a shared machine (measured: 1.2 to 10 times slower).
 const THREADS: usize = 1;
@@ -45,6 +56,8 @@ pub struct Settings {
     pub search: SearchOptions,
     /// What is believed.
     pub guards: Guards,
+    /// Up to so much sound is heard by a small model at three paces.
+    pub several_paces: Duration,
     /// What unexpected words cost.
     pub bias: Bias,
     /// A hypothesis that fits the question comes first where it is at least so confident beside the best.
@@ -58,6 +71,7 @@ impl Default for Settings {
             context_margin: 16,
             search: SearchOptions::default(),
             guards: Guards::default(),
+            several_paces: Duration::from_millis(1_800),
             bias: Bias::default(),
             expected_share: 0.5,
         }
@@ -145,13 +159,20 @@ impl WhisperModel {
         &self.inner.settings
     }
 
-    /// A recogniser with a state of its own (memory for one utterance at a time).
+    /// How often a short utterance is heard.
+    fn hearings(&self) -> usize {
+        let repeats = self.inner.shape.n_state < WIDE && !self.inner.settings.several_paces.is_zero();
+        if repeats { 1 + OTHER_PACES_HZ.len() } else { 1 }
+    }
+
+    /// A recogniser with states of its own (memory for one utterance at a time).
     ///
     /// # Errors
     /// [`AsrError::Engine`] where whisper.cpp cannot allocate the state.
     pub fn recognizer(&self) -> Result<WhisperRecognizer, AsrError> {
-        let state = self.inner.context.create_state().map_err(|error| failed("create a state", &error))?;
-        Ok(WhisperRecognizer { model: self.clone(), state: Mutex::new(state) })
+        let state = || self.inner.context.create_state().map_err(|error| failed("create a state", &error));
+        let states = (0..self.hearings()).map(|_| state()).collect::<Result<_, _>>()?;
+        Ok(WhisperRecognizer { model: self.clone(), states: Mutex::new(states) })
     }
 
     /// Encoder positions for so many samples, margin included.
@@ -199,10 +220,11 @@ fn failed(what: &str, error: &WhisperError) -> AsrError {
     AsrError::Engine(format!("whisper.cpp could not {what}: {error}"))
 }
 
-/// A recogniser with one whisper.cpp state. Calls from several threads take turns.
+/// A recogniser with a whisper.cpp state for each pace. Calls from several threads take turns.
 pub struct WhisperRecognizer {
     model: WhisperModel,
-    state: Mutex<WhisperState>,
+    /// The first hears everything, the others short utterances at other paces. Never empty.
+    states: Mutex<Vec<WhisperState>>,
 }
 
 impl fmt::Debug for WhisperRecognizer {
@@ -220,11 +242,11 @@ impl Recognizer for WhisperRecognizer {
             return Ok(Recognition { no_speech: 1.0, ..Recognition::default() });
         }
         // A panic can only have struck between two calls of whisper.cpp, each of which begins anew.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let longest = self.model.inner.shape.n_audio_ctx.cast_unsigned() as usize * SAMPLES_PER_POSITION;
         let mut whole: Option<Recognition> = None;
         for part in parts(&utterance.pcm, longest) {
-            let heard = self.hear(&mut state, &utterance.pcm[part], expect)?;
+            let heard = self.hear(&mut states, &utterance.pcm[part], expect)?;
             whole = Some(match whole {
                 None => heard,
                 Some(before) => joined(before, heard),
@@ -235,11 +257,11 @@ impl Recognizer for WhisperRecognizer {
         recognition.hypotheses.retain(|h| guards.is_sayable(h.text.expose(), spoken));
         // The alternatives of a good guess help whoever knows what an order number looks like; those of a
         // bad one are noise. How good it was is for the likeliest to tell, whichever then comes first.
-        let likeliest = recognition.best().map_or(0.0, |best| best.confidence);
+        let no_speech = recognition.no_speech;
+        let is_good = recognition.best().is_some_and(|best| guards.is_sure_enough(best, no_speech, false));
         fit::prefer_expected(&mut recognition.hypotheses, expect, self.model.inner.settings.expected_share);
         let believed = |best: &Hypothesis| {
-            guards.is_sure_enough(likeliest, false)
-                || guards.is_sure_enough(best.confidence, fit::fits(expect, best.text.expose()))
+            is_good || guards.is_sure_enough(best, no_speech, fit::fits(expect, best.text.expose()))
         };
         if !recognition.best().is_some_and(believed) {
             recognition.hypotheses.clear();
@@ -250,8 +272,37 @@ impl Recognizer for WhisperRecognizer {
 
 impl WhisperRecognizer {
     /// Recognises what fits into the encoder at once.
-    fn hear(&self, state: &mut WhisperState, pcm: &[i16], expect: &Expect) -> Result<Recognition, AsrError> {
+    fn hear(
+        &self,
+        states: &mut [WhisperState],
+        pcm: &[i16],
+        expect: &Expect,
+    ) -> Result<Recognition, AsrError> {
         let inner = &self.model.inner;
+        let adjust = inner.expectations.adjust(expect, |word| tokens_of(&inner.context, word));
+        let policy = Policy {
+            adjust: &adjust,
+            eot: inner.eot,
+            no_speech: inner.context.token_nosp(),
+            max_tokens: self.model.max_tokens(pcm.len()),
+        };
+        let is_short = sound_time(pcm) <= inner.settings.several_paces;
+        let rates = OTHER_PACES_HZ.iter().filter(|_| is_short);
+        let others = rates.map(|rate| Cow::Owned(resample(pcm, RATE_HZ, *rate)));
+        let mut heard = Vec::new();
+        let mut no_speech = 0.0;
+        for (state, pcm) in states.iter_mut().zip(std::iter::once(Cow::Borrowed(pcm)).chain(others)) {
+            let mut decoding = self.encode(state, &pcm)?;
+            if heard.is_empty() {
+                no_speech = decoding.no_speech()?;
+            }
+            let found = search::search(&mut decoding, &policy, &inner.settings.search)?;
+            heard.push((decoding, found));
+        }
+        self.recognition(&agreed(&mut heard, &policy)?, no_speech)
+    }
+
+    fn encode<'a>(&'a self, state: &'a mut WhisperState, pcm: &[i16]) -> Result<Decoding<'a>, AsrError> {
         let mut samples: Vec<f32> = pcm.iter().map(|s| f32::from(*s) / 32_768.0).collect();
         samples.resize(samples.len().max(MIN_SAMPLES), 0.0);
         let mut parameters = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
@@ -261,17 +312,7 @@ impl WhisperRecognizer {
         parameters.set_duration_ms(100);
         state.full(parameters, &samples).map_err(|error| failed("compute the spectrogram", &error))?;
         state.encode(0, THREADS).map_err(|error| failed("encode", &error))?;
-        let mut decoding = Decoding { state, inner, decoded: None };
-        let no_speech = decoding.no_speech()?;
-        let adjust = inner.expectations.adjust(expect, |word| tokens_of(&inner.context, word));
-        let policy = Policy {
-            adjust: &adjust,
-            eot: inner.eot,
-            no_speech: inner.context.token_nosp(),
-            max_tokens: self.model.max_tokens(pcm.len()),
-        };
-        let found = search::search(&mut decoding, &policy, &inner.settings.search)?;
-        self.recognition(&found, no_speech)
+        Ok(Decoding { state, inner: &self.model.inner, decoded: None })
     }
 
     fn recognition(&self, found: &Found, no_speech: f32) -> Result<Recognition, AsrError> {
@@ -347,9 +388,13 @@ impl Scorer for Decoding<'_> {
     }
 }
 
+fn sound_time(pcm: &[i16]) -> Duration {
+    Duration::from_micros(pcm.len() as u64 * 1_000_000 / u64::from(RATE_HZ))
+}
+
 /// Time in which the words were said: the voiced part where it is known, else all of it.
 fn spoken_time(utterance: &Utterance) -> Duration {
-    let sound = Duration::from_micros(utterance.pcm.len() as u64 * 1_000_000 / 16_000);
+    let sound = sound_time(&utterance.pcm);
     match utterance.ended.since(utterance.started) {
         Duration::ZERO => sound,
         // The last voiced frame's own length, and what voice activity misses of weak sounds.
