@@ -49,7 +49,7 @@ impl Default for Guards {
             min_confidence: 0.6,
             min_expected_confidence: 0.55,
             min_word_confidence: 0.45,
-            min_evidence: 1.3,
+            min_evidence: 1.6,
             base_words: 2.0,
             max_words_per_s: 7.0,
         }
