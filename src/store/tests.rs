@@ -144,33 +144,21 @@ fn field<'a>(row: &'a Row, name: &str) -> &'a str {
 }
 
 fn record(id: &str) -> CallRecord {
+    let mut handoff = CallRecord::of_a_return().handoff;
+    if let Some(handoff) = &mut handoff {
+        handoff.skill = "orders".to_owned();
+    }
     CallRecord {
         id: id.parse().expect("an id"),
-        ani: Some("+15550100".parse().expect("a number")),
-        dnis: Some("800".parse().expect("a number")),
-        duration: CallTime::from_millis(61_234),
         intent: Some("order_status".parse().expect("a name")),
-        slots: BTreeMap::from([("order_number".to_owned(), "451288".into())]),
         turns: vec![TurnRecord {
             heard: Some("where is my order".into()),
             confidence: Some(0.93),
             decision: "accept".to_owned(),
             ..TurnRecord::default()
         }],
-        handoff: Some(Handoff {
-            skill: "orders".to_owned(),
-            reason: HandoffReason::CallerAsked,
-            intent: None,
-            facts: BTreeMap::from([("name".to_owned(), "Maria Lopez".into())]),
-            last_heard: Some("agent".into()),
-        }),
-        disposition: Disposition::Transferred,
-        cause: HangupCause::Transferred,
-        stage: Stage::Resolution,
-        reference: Some("012345".to_owned()),
-        rating: Some(4),
-        callback: None,
-        look_ups: Vec::new(),
+        handoff,
+        ..CallRecord::of_a_return()
     }
 }
 

@@ -29,9 +29,9 @@ on_both! {
     what_an_agent_wants_is_not_wiped_out,
 }
 
-const LEASE: Duration = Duration::from_secs(60);
+pub(super) const LEASE: Duration = Duration::from_secs(60);
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + seconds).expect("in range")
 }
 
@@ -211,7 +211,7 @@ fn a_record_brings_its_promise(rig: &Rig) {
     assert_eq!(rig.take(&store, "node-1", 101), None);
 }
 
-fn message(call: &str) -> KeptVoicemail {
+pub(super) fn message(call: &str) -> KeptVoicemail {
     KeptVoicemail {
         call: call.parse().expect("an id"),
         queue: "orders".to_owned(),

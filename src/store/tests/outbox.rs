@@ -1,7 +1,6 @@
 //! What is to be told: put out with what it tells of, claimed by one node, told once; the same on both databases.
 
-use jiff::Timestamp;
-
+use super::desk::{LEASE, at};
 use super::*;
 use crate::call::CallId;
 use crate::desk::{DeskPlan, News, WrittenUp};
@@ -12,12 +11,6 @@ on_both! {
     a_message_waits_for_its_transcript,
     a_call_is_written_up_and_put_out_each_time,
     what_was_told_is_forgotten_and_what_was_not_stays,
-}
-
-const LEASE: Duration = Duration::from_secs(60);
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_790_000_000 + seconds).expect("in range")
 }
 
 /// A store whose desk tells `all` of everything, and `few` of what is about bills.
@@ -32,17 +25,9 @@ fn telling(rig: &Rig) -> Store {
     rig.runtime.block_on(Store::open_with(rig.address(), options)).expect("it opens")
 }
 
+/// A message that nobody has listened to.
 fn message(call: &str) -> KeptVoicemail {
-    KeptVoicemail {
-        call: call.parse().expect("an id"),
-        queue: "orders".to_owned(),
-        ani: "5550100".parse().ok(),
-        at: at(0),
-        duration: Duration::from_secs(4),
-        file: format!("voicemail/{call}.flac"),
-        sha256: "00".repeat(32),
-        transcript: None,
-    }
+    KeptVoicemail { transcript: None, ..super::desk::message(call) }
 }
 
 fn keys(rig: &Rig, store: &Store) -> Vec<String> {

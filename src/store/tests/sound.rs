@@ -1,8 +1,8 @@
 //! Sound at rest: who finds it, who opens it, and how it goes; the same on both databases.
 
-use jiff::Timestamp;
 use std::time::SystemTime;
 
+use super::desk::at;
 use super::*;
 
 on_both! {
@@ -10,10 +10,6 @@ on_both! {
     recordings_go_by_age_and_on_request,
     a_recording_that_the_database_does_not_take_is_spooled,
     sound_that_nobody_knows_is_swept_away,
-}
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_790_000_000 + seconds).expect("in range")
 }
 
 /// A rig's store that seals for the `n`th of some keys, and opens by the first `n` and that one.
@@ -56,16 +52,8 @@ fn message(rig: &Rig, store: &Store, call: &str) -> KeptVoicemail {
     let call: CallId = call.parse().expect("an id");
     let written = rig.runtime.block_on(store.write_message(&folder, &call, b"hello".to_vec()));
     let (file, sha256) = written.expect("it is written");
-    let message = KeptVoicemail {
-        call,
-        queue: "orders".to_owned(),
-        ani: "5550100".parse().ok(),
-        at: at(0),
-        duration: Duration::from_secs(1),
-        file: file.display().to_string(),
-        sha256,
-        transcript: None,
-    };
+    let file = file.display().to_string();
+    let message = KeptVoicemail { file, sha256, ..super::desk::message(call.as_str()) };
     rig.runtime.block_on(store.keep_voicemail(&message, at(0))).expect("it is kept");
     message
 }
