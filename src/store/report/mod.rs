@@ -277,8 +277,8 @@ fn unmatched(figures: &Figures, plan: &DeskPlan) -> Vec<Unmatched> {
     for row in &figures.unmatched {
         let at = local(row.hour, &plan.zone);
         let or_dash = |key: Option<String>| key.unwrap_or_else(|| or_none(""));
+        // The day is not known: figures are by hour of the day.
         let keys = [
-            (By::Day, or_dash(at.map(|at| at.date().to_string()))),
             (By::Hour, or_dash(at.map(|at| format!("{:02}:00", at.hour())))),
             (By::Intent, or_none(&row.intent)),
             (By::Stage, row.stage.clone()),
