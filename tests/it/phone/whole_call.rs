@@ -53,12 +53,12 @@ impl Answerer for Kept {
 }
 
 /// The line with intents and a store of its own; `None` with a word where its models are not there.
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn open(folder: &Path, changes: &[(&str, &str)]) -> Option<(Arc<Line>, TestLine)> {
     open_with_ear(folder, changes, |_| {})
 }
 
 /// The same, with something done to its ear.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub(super) fn open_with_ear(
     folder: &Path,
     changes: &[(&str, &str)],
