@@ -27,7 +27,7 @@ fn telling(rig: &Rig) -> Store {
 
 /// A message that nobody has listened to.
 fn message(call: &str) -> KeptVoicemail {
-    KeptVoicemail { transcript: None, ..super::desk::message(call) }
+    KeptVoicemail { transcript: None, ..desk::message(call) }
 }
 
 fn keys(rig: &Rig, store: &Store) -> Vec<String> {

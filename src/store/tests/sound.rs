@@ -53,7 +53,7 @@ fn message(rig: &Rig, store: &Store, call: &str) -> KeptVoicemail {
     let written = rig.runtime.block_on(store.write_message(&folder, &call, b"hello".to_vec()));
     let (file, sha256) = written.expect("it is written");
     let file = file.display().to_string();
-    let message = KeptVoicemail { file, sha256, ..super::desk::message(call.as_str()) };
+    let message = KeptVoicemail { file, sha256, ..desk::message(call.as_str()) };
     rig.runtime.block_on(store.keep_voicemail(&message, at(0))).expect("it is kept");
     message
 }
