@@ -86,7 +86,7 @@ test-mutated: $(STAMPS)/test ## a hundred thousand bent messages and packets to 
 		phone::mutated -- --nocapture
 
 test-nodes: $(STAMPS)/test $(STAMPS)/nodes models ## two nodes behind Kamailio, of which one is killed and one drained
-	$(CARGO) test --locked --release --test it nodes:: -- --nocapture
+	$(CARGO) test --locked --release --test it -- nodes:: killed_node:: --nocapture
 
 test-orders: $(STAMPS)/test models ## forty whole calls by telephone over a network that loses 2 % of the packets (20 minutes)
 	PHONE_ORDERS=40 $(CARGO) test --locked --release --test it an_order_is_found_by_telephone -- --nocapture

@@ -231,6 +231,16 @@ pub const KEYS: &[Key] = &[
         help: "seconds after which a session is refreshed at the latest (RFC 4028); 90 or more",
     },
     Key {
+        name: "metrics_listen",
+        default: "none",
+        help: "address and port at which Prometheus scrapes /metrics, like 127.0.0.1:9464",
+    },
+    Key {
+        name: "otlp_traces",
+        default: "none",
+        help: "URL that takes OpenTelemetry traces by OTLP/HTTP, like http://127.0.0.1:4318/v1/traces",
+    },
+    Key {
         name: "streams_listen",
         default: "none",
         help: "address and port for the streams of Twilio, Vonage, jambonz and Asterisk, like 127.0.0.1:8080",

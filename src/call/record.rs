@@ -43,9 +43,10 @@ pub enum Disposition {
     Resolved,
     /// A person took over.
     Transferred,
-    /// The caller hung up before anything was answered.
+    /// The caller hung up before anything was answered or promised.
     Abandoned,
-    /// The line ended the call without an answer: the caller stayed silent, or nobody could take over.
+    /// The call ended without an answer: the caller stayed silent, nobody could take over, or a message was left or a
+    /// callback promised.
     Unresolved,
 }
 

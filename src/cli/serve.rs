@@ -11,10 +11,11 @@ use attendant::host::desk::DeskHost;
 use attendant::host::desk::book::Book;
 use attendant::host::desk::callbacks::{Callbacks, Keeping};
 use attendant::host::line::{Line, VOICEMAIL, read_desk};
+use attendant::host::metrics::Metrics;
 use attendant::host::outbox::{self, Mailer, Outbox, Telling};
 use attendant::host::serve::{LineAnswerer, Serving};
 use attendant::host::transcribe::Transcriber;
-use attendant::host::{phone, recorder, streams};
+use attendant::host::{metrics, phone, recorder, streams, traces};
 use clap::Args;
 
 use super::show;
@@ -38,6 +39,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     let limits = phone::limits(config)?;
     let patience = phone::drain_patience(config)?;
     let (sip, stream) = (phone::sip_settings(config)?, streams::stream_settings(config)?);
+    let scraped_at = metrics::address(config)?;
     if sip.is_none() && stream.is_none() {
         anyhow::bail!(
             "nothing to listen on: set sip_listen to an address like 0.0.0.0:5060, or streams_listen or \
@@ -54,18 +56,25 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
         Some(desk) => agents.at_desk(Arc::clone(&desk.host)),
         None => agents,
     };
-    let gate = Gate::new(limits);
+    let (gate, counted) = (Gate::new(limits), Arc::<Metrics>::default());
     let recorder = recorder::from_settings(config, &line)?;
-    let mut answerer = LineAnswerer::new(Arc::clone(&line), Arc::clone(&gate));
+    let mut answerer = LineAnswerer::new(Arc::clone(&line), Arc::clone(&gate)).counted_by(&counted);
     if let Some((recorder, announced)) = &recorder {
         answerer = answerer.recording(Arc::clone(recorder), *announced);
     }
-    let serving = Serving::new(Arc::new(answerer), gate);
+    let serving = Serving::counted(Arc::new(answerer), gate, counted);
+    if let Some(desk) = &desk {
+        desk.host.counted_by(serving.metrics());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("signalling")
         .enable_all()
         .build()?;
+    let traces = traces::Traces::open(config)?.map(Arc::new);
+    if let Some(traces) = traces.clone() {
+        serving.traced_by(Box::new(move |record, began| traces.call(record, began)));
+    }
     let mut callbacks = None;
     runtime.block_on(async {
         let mut running = Vec::new();
@@ -88,6 +97,11 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
                 address.into_iter().for_each(|address| tell(args, what, address));
             }
             running.push(tokio::spawn(server.run()));
+        }
+        if let Some(address) = scraped_at {
+            let (address, scraped) = metrics::listen(address, &serving).await?;
+            tell(args, "Prometheus (/metrics)", address);
+            running.push(tokio::spawn(scraped));
         }
         if !args.json {
             anstream::println!("Ctrl-C stops the line.");
@@ -120,6 +134,9 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
         recorder.close();
     }
     drop(telling);
+    if let Some(traces) = traces {
+        traces.close();
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -190,7 +207,7 @@ impl AtDesk {
         dialer: Dialer,
         outbound: phone::Outbound,
         agents: phone::Agents,
-        serving: &Serving,
+        serving: &Arc<Serving>,
     ) -> anyhow::Result<Option<Keeping>> {
         if config.get("dial_by").is_empty() {
             tracing::info!("nobody is called back by the line: dial_by says no way; see docs/desk.md");
@@ -204,7 +221,7 @@ impl AtDesk {
             outbound,
             agents,
             desk: Arc::clone(&self.host),
-            answerer: Arc::clone(serving.answerer()),
+            serving: Arc::clone(serving),
             node: self.node.clone(),
         };
         Ok(Some(callbacks.keep()?))

@@ -75,6 +75,7 @@ impl Conversation {
             self.actions.push_back(Action::KeepMessage { id, sound, handoff });
         }
         self.handoff = Some(message.handoff);
+        self.has_left_message = true;
     }
 
     fn message_event(&mut self, event: VoicemailEvent) -> bool {
@@ -169,6 +170,7 @@ impl Conversation {
         let Some(message) = self.message.take() else { return };
         if step == MessageStep::Done {
             self.handoff = Some(message.handoff);
+            self.has_left_message = true;
         }
         self.timers.clear(TimerReason::Message);
         self.timers.clear(TimerReason::KeepMessage);

@@ -92,6 +92,8 @@ pub struct Conversation {
     /// How messages are taken.
     voicemail: VoicemailSpec,
     message: Option<Message>,
+    /// Whether the caller has left one.
+    has_left_message: bool,
     /// Keys pressed so far for one answer.
     entry: String,
     timers: Timers,
@@ -137,6 +139,7 @@ impl Conversation {
             transfer: None,
             voicemail: VoicemailSpec::default(),
             message: None,
+            has_left_message: false,
             entry: String::new(),
             timers: Timers::default(),
             actions: VecDeque::new(),

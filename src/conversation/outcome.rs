@@ -46,6 +46,10 @@ impl Conversation {
             {
                 Disposition::Resolved
             }
+            // Somebody sees to it: the caller has not given up.
+            HangupCause::Caller if self.has_left_message || self.dialogue.callback().is_some() => {
+                Disposition::Unresolved
+            }
             HangupCause::Caller => Disposition::Abandoned,
             HangupCause::Line | HangupCause::ChannelFailed | HangupCause::Shutdown => Disposition::Unresolved,
         }

@@ -189,6 +189,14 @@ impl Callback {
         self.wait(plan, later(now, wait));
     }
 
+    /// The line may not call the number, or not now: it waits as after an attempt, but none is counted, since nobody has
+    /// been rung. Whoever may call has until the end to take it.
+    pub fn postponed(&mut self, plan: &CallbackPlan, now: Timestamp) {
+        if self.state == CallbackState::InHand {
+            self.wait(plan, later(now, plan.retry));
+        }
+    }
+
     /// The machine that had it in hand is gone, or the queue was left: it waits again, at its old place, and no
     /// attempt is counted, since nobody knows of one.
     pub fn let_go(&mut self, plan: &CallbackPlan, now: Timestamp) {
@@ -263,6 +271,19 @@ mod tests {
         assert!(promise.take_in_hand(at("2026-11-17T09:00:00Z")));
         promise.missed(&plan(), at("2026-11-17T09:00:00Z"));
         assert_eq!(promise.state, CallbackState::Over(CallbackEnd::GivenUp));
+    }
+
+    #[test]
+    fn what_the_line_may_not_call_costs_no_attempt() {
+        let mut promise = promise("2026-11-16T10:00:00Z", None);
+        let now = at("2026-11-16T10:00:00Z");
+        for hour in 0..6 {
+            let now = later(now, Duration::from_secs(hour * 3_600));
+            assert!(promise.take_in_hand(now));
+            promise.postponed(&plan(), now);
+            assert_eq!(promise.attempts, 0);
+            assert_eq!(promise.state, CallbackState::Waiting { due: later(now, plan().retry) });
+        }
     }
 
     #[test]

@@ -181,4 +181,6 @@ pub struct Left {
     pub overflowed: bool,
     /// Whether supervisors were.
     pub escalated: bool,
+    /// Whether the caller was not on the line, and was to be called back.
+    pub call_back: bool,
 }

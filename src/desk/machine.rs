@@ -389,6 +389,7 @@ impl Desk {
             unanswered: entry.unanswered,
             overflowed: entry.overflowed,
             escalated: entry.escalated,
+            call_back: entry.caller.call_back,
         }));
     }
 

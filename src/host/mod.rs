@@ -33,6 +33,9 @@ pub mod line;
 #[cfg(feature = "host")]
 pub mod log;
 
+#[cfg(feature = "telephone")]
+pub mod metrics;
+
 #[cfg(feature = "mic")]
 pub mod mic;
 
@@ -73,6 +76,9 @@ pub mod suite;
 
 #[cfg(feature = "host")]
 pub mod text;
+
+#[cfg(feature = "otel")]
+pub mod traces;
 
 #[cfg(all(feature = "host", feature = "telephone"))]
 pub mod transcribe;

@@ -3,10 +3,11 @@
 //! A listener hands each call to [`Serving::take`] with what is known of it; who answers is an [`Answerer`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::desk::Package;
+use super::metrics::Metrics;
 use super::session::{Arrival, Channel};
 use crate::audio::Frame;
 use crate::call::{Ani, CallId, CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId, WayOut};
@@ -48,19 +49,26 @@ pub struct LineAnswerer {
     line: Arc<super::line::Line>,
     gate: Arc<Gate>,
     recorder: Option<(Arc<super::recorder::Recorder>, bool)>,
+    metrics: Arc<Metrics>,
 }
 
 #[cfg(feature = "host")]
 impl LineAnswerer {
     /// Answers by this line, and tells the gate how long callers' sentences wait to be recognised.
     pub fn new(line: Arc<super::line::Line>, gate: Arc<Gate>) -> LineAnswerer {
-        LineAnswerer { line, gate, recorder: None }
+        LineAnswerer { line, gate, recorder: None, metrics: Arc::default() }
     }
 
     /// Records all calls; where it is `announced`, callers are told so first of all.
     #[must_use]
     pub fn recording(self, recorder: Arc<super::recorder::Recorder>, announced: bool) -> LineAnswerer {
         LineAnswerer { recorder: Some((recorder, announced)), ..self }
+    }
+
+    /// Counts those waits, too.
+    #[must_use]
+    pub fn counted_by(self, metrics: &Arc<Metrics>) -> LineAnswerer {
+        LineAnswerer { metrics: Arc::clone(metrics), ..self }
     }
 }
 
@@ -73,8 +81,11 @@ impl Answerer for LineAnswerer {
         let recording =
             self.recorder.as_ref().map(|(to, _)| to.begin(&arrival.id, arrival.ani.as_ref(), now));
         let mut milestones = Milestones { call: arrival.id.clone(), recording };
-        let gate = Arc::clone(&self.gate);
-        let told = Arc::new(move |wait| gate.load().waited(Instant::now(), wait));
+        let (gate, metrics) = (Arc::clone(&self.gate), Arc::clone(&self.metrics));
+        let told = Arc::new(move |wait| {
+            gate.load().waited(Instant::now(), wait);
+            metrics.recognition_waited(wait);
+        });
         let mut engines =
             RealTimeEngines::new(Arc::clone(&self.line), channel.is_paced()).telling_waits(told);
         let flow = self.line.live.current();
@@ -170,10 +181,16 @@ impl super::session::Observer for Milestones {
     }
 }
 
+/// Takes a call that has ended, and when it began.
+pub type Traced = Box<dyn Fn(&CallRecord, SystemTime) + Send + Sync>;
+
 /// A line that serves.
 pub struct Serving {
     answerer: Arc<dyn Answerer>,
     gate: Arc<Gate>,
+    metrics: Arc<Metrics>,
+    /// Who is told of each call that has ended, and when it began.
+    traced: OnceLock<Traced>,
     /// Calls in progress end now.
     stopping: Arc<AtomicBool>,
     going_on: Mutex<usize>,
@@ -183,9 +200,16 @@ pub struct Serving {
 impl Serving {
     /// Serving by `answerer`, through a gate that all its listeners share.
     pub fn new(answerer: Arc<dyn Answerer>, gate: Arc<Gate>) -> Arc<Serving> {
+        Serving::counted(answerer, gate, Arc::default())
+    }
+
+    /// The same, counted beside what the answerer counts.
+    pub fn counted(answerer: Arc<dyn Answerer>, gate: Arc<Gate>, metrics: Arc<Metrics>) -> Arc<Serving> {
         Arc::new(Serving {
             answerer,
             gate,
+            metrics,
+            traced: OnceLock::new(),
             stopping: Arc::default(),
             going_on: Mutex::default(),
             ended: Condvar::new(),
@@ -195,6 +219,16 @@ impl Serving {
     /// The gate that each listener asks before it answers.
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
+    }
+
+    /// What is counted of its calls.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Tells somebody of each call that has ended from now on; whoever was named first stays.
+    pub fn traced_by(&self, traced: Traced) {
+        let _ = self.traced.set(traced);
     }
 
     /// Begins a call on a thread of its own. Returns at once.
@@ -231,16 +265,23 @@ impl Serving {
     pub fn hold(&self, arrival: Arrival, channel: impl Channel) {
         let id = arrival.id.clone();
         tracing::info!(call = %id, keypad_only = arrival.keypad_only, "a call begins");
-        let began = Instant::now();
+        let (began, began_at) = (Instant::now(), SystemTime::now());
         let mut watched = Watched {
             channel,
             stopping: Arc::clone(&self.stopping),
             gate: Arc::clone(&self.gate),
+            metrics: Arc::clone(&self.metrics),
             punctuality: Punctuality::default(),
         };
         let record = self.answerer.answer(arrival, &mut watched);
         watched.channel.finish(&|| self.stopping.load(Ordering::Relaxed));
         let seconds = began.elapsed().as_secs_f32();
+        if let Some(record) = &record {
+            self.metrics.call(record);
+            if let Some(traced) = self.traced.get() {
+                traced(record, began_at);
+            }
+        }
         match record {
             Some(record) => tracing::info!(
                 call = %id, seconds, disposition = %record.disposition, cause = %record.cause,
@@ -299,6 +340,7 @@ struct Watched<C> {
     channel: C,
     stopping: Arc<AtomicBool>,
     gate: Arc<Gate>,
+    metrics: Arc<Metrics>,
     punctuality: Punctuality,
 }
 
@@ -311,6 +353,7 @@ impl<C: Channel> Channel for Watched<C> {
         self.punctuality.tick(real, now);
         if let Some((ticks, late)) = self.punctuality.take() {
             self.gate.load().ticked(real, ticks, late);
+            self.metrics.ticked(ticks, late);
         }
         self.channel.exchange(now, line, line_talks)
     }

@@ -47,7 +47,7 @@ pub fn stream_settings(config: &Config) -> Result<Option<StreamSettings>, Config
     }))
 }
 
-fn address(config: &Config, key: &'static str) -> Result<Option<SocketAddr>, ConfigError> {
+pub(super) fn address(config: &Config, key: &'static str) -> Result<Option<SocketAddr>, ConfigError> {
     match config.get(key) {
         "none" => Ok(None),
         text => {

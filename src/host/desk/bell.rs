@@ -17,7 +17,6 @@ impl Bell {
     }
 
     /// Until it is rung, or was since the last time; no longer than `patience`.
-    #[cfg(feature = "store")]
     pub(super) fn wait(&self, patience: Duration) {
         let is_rung = self.is_rung.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.heard.wait_timeout_while(is_rung, patience, |is_rung| !*is_rung);

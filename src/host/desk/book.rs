@@ -118,7 +118,11 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => true,
             };
-            self.write();
+            if self.is_down {
+                // Each attempt takes as long as the store is given to answer: no caller waits for that.
+                self.decide_alone();
+            }
+            let is_written = self.write();
             if ended {
                 if !self.waiting.is_empty() {
                     tracing::error!(steps = self.waiting.len(), "the store took nothing to the end");
@@ -126,15 +130,15 @@ impl Keeper {
                 self.leave();
                 return;
             }
-            if let Err(error) = self.beat() {
-                self.went_down(&error);
-            }
             let is_told = self.peers.as_ref().is_some_and(|peers| peers.must_look);
             if is_told || looked.elapsed() >= EVERY {
                 looked = Instant::now();
-                match self.look() {
-                    Ok(()) => self.is_down = false,
-                    Err(error) => self.went_down(&error),
+                // What was not written cannot be read.
+                if is_written {
+                    match self.beat().and_then(|()| self.look()) {
+                        Ok(()) => self.is_down = false,
+                        Err(error) => self.went_down(&error),
+                    }
                 }
             }
             while self.waiting.len() > KEPT {
@@ -164,7 +168,8 @@ impl Keeper {
         }
     }
 
-    fn write(&mut self) {
+    /// Whether all of it is written.
+    fn write(&mut self) -> bool {
         while let Some(note) = self.waiting.pop_front() {
             match self.keep(&note) {
                 Ok(()) => {
@@ -182,10 +187,11 @@ impl Keeper {
                         self.waiting.push_front(note);
                     }
                     self.decide_alone();
-                    return;
+                    return false;
                 }
             }
         }
+        true
     }
 
     fn keep(&mut self, note: &Note) -> Result<(), StoreError> {

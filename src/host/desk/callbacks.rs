@@ -18,8 +18,8 @@ use super::{Arriving, DeskHost, Order, Place};
 use crate::audio::{FRAME_DURATION, HoldMusic};
 use crate::channel::sip::{Dialer, HandOver, Means, PhoneCall};
 use crate::desk::{Callback, CallbackPlan, Caller, Event, Presence};
-use crate::host::phone::{Agents, Outbound, briefing_of};
-use crate::host::serve::Answerer;
+use crate::host::phone::{Agents, NotCalled, Outbound, briefing_of};
+use crate::host::serve::Serving;
 use crate::store::{Store, StoreError};
 
 /// How often the store is asked what is due.
@@ -47,13 +47,15 @@ pub struct Callbacks {
     pub agents: Agents,
     /// Who finds one.
     pub desk: Arc<DeskHost>,
-    /// Whose voice briefs them.
-    pub answerer: Arc<dyn Answerer>,
+    /// Whose voice briefs them, and where a promise that is being kept counts as a call: a line that stops lets the two
+    /// finish.
+    pub serving: Arc<Serving>,
     /// Who this process is among several.
     pub node: String,
 }
 
-/// Callbacks being kept. Dropping it takes no further promise in hand, and lets those go that nobody is ringing for.
+/// Callbacks being kept. Dropping it takes no further promise in hand, and lets those go whose caller has not answered;
+/// who talks goes on, as a call of the line's.
 pub struct Keeping {
     bell: Arc<Bell>,
     stopping: Arc<AtomicBool>,
@@ -78,6 +80,44 @@ enum Attempt {
     Missed,
     /// No agent was found, or the agent hung up: nobody has rung the caller.
     LetGo,
+    /// The line may not ring the caller, or not now.
+    Refused(NotCalled),
+}
+
+/// Counts a promise for as long as it lives.
+struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    fn of(count: &Arc<AtomicUsize>) -> Count {
+        count.fetch_add(1, Ordering::Relaxed);
+        Count(Arc::clone(count))
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A promise in hand, by what it keeps others from.
+struct InHand {
+    /// Until an agent is on the line, one of those who are ready is wanted for it.
+    wants_agent: Option<Count>,
+    /// Until the two talk, it can be let go without anybody noticing.
+    can_be_let_go: Option<Count>,
+}
+
+/// When a promise is to be let go, and when even those who talk have to end.
+struct Stops<'a> {
+    soon: &'a AtomicBool,
+    now: &'a dyn Fn() -> bool,
+}
+
+impl Stops<'_> {
+    fn soon(&self) -> bool {
+        self.soon.load(Ordering::Relaxed) || (self.now)()
+    }
 }
 
 impl Callbacks {
@@ -95,22 +135,19 @@ impl Callbacks {
     }
 
     fn run(self: &Arc<Self>, stopping: &Arc<AtomicBool>) {
-        let in_hand = Arc::new(AtomicUsize::new(0));
+        let (wanted, unsettled) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         while !stopping.load(Ordering::Relaxed) {
-            match self.next(in_hand.load(Ordering::Relaxed)) {
+            match self.next(wanted.load(Ordering::Relaxed)) {
                 Ok(Some(promise)) => {
-                    let (this, stop, count) = (Arc::clone(self), Arc::clone(stopping), Arc::clone(&in_hand));
-                    count.fetch_add(1, Ordering::Relaxed);
+                    let (this, soon) = (Arc::clone(self), Arc::clone(stopping));
+                    let in_hand = InHand {
+                        wants_agent: Some(Count::of(&wanted)),
+                        can_be_let_go: Some(Count::of(&unsettled)),
+                    };
                     let name = format!("callback {}", promise.call);
-                    let spawned = std::thread::Builder::new().name(name).spawn(move || {
-                        this.one(promise, &stop);
-                        count.fetch_sub(1, Ordering::Relaxed);
-                    });
-                    if let Err(error) = spawned {
-                        // The lease runs out, and the promise is due again.
-                        in_hand.fetch_sub(1, Ordering::Relaxed);
-                        tracing::error!(%error, "no thread for a callback");
-                    }
+                    // Without a thread the lease runs out, and the promise is due again.
+                    self.serving
+                        .lend(&name, move |now| this.one(promise, in_hand, &Stops { soon: &soon, now }));
                     continue;
                 }
                 Ok(None) => {}
@@ -118,22 +155,22 @@ impl Callbacks {
             }
             self.desk.bell.wait(EVERY);
         }
-        // Those in hand see it too, within moments.
+        // Those in hand see it too, within moments; who talks goes on.
         let deadline = Instant::now() + EVERY;
-        while in_hand.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+        while unsettled.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
             std::thread::park_timeout(FRAME_DURATION);
         }
     }
 
     /// A promise that is due, where there may be an agent for it and the hour is right.
-    fn next(&self, in_hand: usize) -> Result<Option<Callback>, StoreError> {
+    fn next(&self, wanted: usize) -> Result<Option<Callback>, StoreError> {
         if self.outbound.is_closed(minute_of_day()) {
             return Ok(None);
         }
         self.runtime.block_on(async {
             let agents = self.store.agents().await?;
             let ready = agents.iter().filter(|agent| agent.presence == Presence::Ready).count();
-            if in_hand >= ready {
+            if wanted >= ready {
                 return Ok(None);
             }
             let plan = CallbackPlan::of(self.desk.plan());
@@ -141,23 +178,33 @@ impl Callbacks {
         })
     }
 
-    fn one(&self, mut promise: Callback, stopping: &AtomicBool) {
+    fn one(&self, mut promise: Callback, in_hand: InHand, stops: &Stops<'_>) {
         let (call, plan) = (promise.call.clone(), CallbackPlan::of(self.desk.plan()));
         tracing::info!(%call, attempt = promise.attempts + 1, "a promise to call back is due");
         let attempt = match self.outbound.uri(&promise.number, minute_of_day()) {
-            Ok(uri) => self.attempt(&mut promise, &uri, stopping),
-            Err(why) => {
-                tracing::warn!(%call, %why, "a promise cannot be kept by the line");
-                Attempt::Missed
-            }
+            Ok(uri) => self.attempt(&mut promise, in_hand, &uri, stops),
+            Err(why) => Attempt::Refused(why),
         };
         match attempt {
             // That is written already.
             Attempt::Reached => return,
             Attempt::Missed => promise.missed(&plan, Timestamp::now()),
             Attempt::LetGo => promise.let_go(&plan, Timestamp::now()),
+            Attempt::Refused(why) => {
+                self.report_refused(&promise, &why);
+                promise.postponed(&plan, Timestamp::now());
+            }
         }
         self.settle(&promise);
+    }
+
+    /// Somebody has to know that the line will not call: a person can, by `attendant desk callbacks take`.
+    fn report_refused(&self, promise: &Callback, why: &NotCalled) {
+        tracing::warn!(call = %promise.call, %why, "a promised callback is not the line's to place: take it by hand, or change dial_allow");
+        let told = self.store.audit("callbacks", "refused", promise.call.as_str(), Timestamp::now());
+        if let Err(error) = self.runtime.block_on(told) {
+            tracing::warn!(call = %promise.call, %error, "the trail does not hold it");
+        }
     }
 
     fn settle(&self, promise: &Callback) -> bool {
@@ -187,13 +234,13 @@ impl Callbacks {
         (caller, format!("A callback. {about} I am calling them now."))
     }
 
-    fn attempt(&self, promise: &mut Callback, uri: &str, stopping: &AtomicBool) -> Attempt {
+    fn attempt(&self, promise: &mut Callback, in_hand: InHand, uri: &str, stops: &Stops<'_>) -> Attempt {
         let (caller, sentence) = self.caller(promise);
         let place = self.desk.arrive(Arriving { caller, ani: None });
         let mut ringing: Option<tokio::task::AbortHandle> = None;
         let mut renewed = Instant::now();
         loop {
-            if stopping.load(Ordering::Relaxed) || !place.is_open() {
+            if stops.soon() || !place.is_open() {
                 ringing.inspect(tokio::task::AbortHandle::abort);
                 return Attempt::LetGo;
             }
@@ -223,7 +270,7 @@ impl Callbacks {
                 }
                 Some(Order::Dialled(Ok(agent))) if ringing.take().is_some() => {
                     place.tell(Event::PickedUp);
-                    return self.with_agent(promise, &place, *agent, &sentence, uri, stopping);
+                    return self.with_agent(promise, in_hand, &place, *agent, (&sentence, uri), stops);
                 }
                 Some(Order::Dialled(Err(fault))) if ringing.take().is_some() => {
                     tracing::info!(call = %promise.call, %fault, "an agent did not answer");
@@ -257,15 +304,16 @@ impl Callbacks {
     fn with_agent(
         &self,
         promise: &mut Callback,
+        mut in_hand: InHand,
         place: &Place,
         agent: PhoneCall,
-        sentence: &str,
-        uri: &str,
-        stopping: &AtomicBool,
+        (sentence, uri): (&str, &str),
+        stops: &Stops<'_>,
     ) -> Attempt {
-        let mut leg = Leg::new(agent);
-        let mut stop = |_: &mut PhoneCall| stopping.load(Ordering::Relaxed);
-        if !leg.says(self.answerer.speak(sentence), &mut stop) || !self.renew(promise) {
+        in_hand.wants_agent = None;
+        let (mut leg, answerer) = (Leg::new(agent), self.serving.answerer());
+        let mut stop = |_: &mut PhoneCall| stops.soon();
+        if !leg.says(answerer.speak(sentence), &mut stop) || !self.renew(promise) {
             place.tell(Event::Refused);
             return Attempt::LetGo;
         }
@@ -280,14 +328,14 @@ impl Callbacks {
         });
         let mut music = HoldMusic::default();
         loop {
-            if stopping.load(Ordering::Relaxed) || !leg.exchange(&music.next_frame()) {
+            if stops.soon() || !leg.exchange(&music.next_frame()) {
                 return Attempt::LetGo;
             }
             match leg.call.handed_over() {
                 Some(Ok(())) => break,
                 Some(Err(fault)) => {
                     tracing::info!(call = %promise.call, %fault, "the caller was not reached");
-                    let _ = leg.says(self.answerer.speak("They did not answer. Goodbye."), &mut stop);
+                    let _ = leg.says(answerer.speak("They did not answer. Goodbye."), &mut stop);
                     return Attempt::Missed;
                 }
                 None => {}
@@ -295,10 +343,11 @@ impl Callbacks {
         }
         // Before a word is said: from here on nobody else may call.
         promise.reached();
+        in_hand.can_be_let_go = None;
         if self.settle(promise) {
             tracing::info!(call = %promise.call, "a promise to call back is kept");
         }
-        leg.call.stay_joined(&|| stopping.load(Ordering::Relaxed), false);
+        leg.call.stay_joined(stops.now, false);
         Attempt::Reached
     }
 }

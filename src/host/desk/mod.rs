@@ -10,6 +10,7 @@ pub mod book;
 #[cfg(feature = "store")]
 pub mod callbacks;
 
+#[cfg(feature = "store")]
 mod bell;
 
 pub(super) mod leg;
@@ -30,12 +31,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+#[cfg(feature = "store")]
 use bell::Bell;
 use jiff::Timestamp;
 pub use notes::{Message as MessageNote, Note};
 pub use package::{Package, PackageEvent};
 use sharing::{Sharing, Told};
 
+use super::metrics::Metrics;
 use crate::call::{Ani, CallId, Fault, Handoff, RequestId, Waiting, WayOut};
 use crate::channel::sip::PhoneCall;
 use crate::desk::{
@@ -84,6 +87,7 @@ pub struct Arriving {
     pub ani: Option<Ani>,
 }
 
+#[cfg_attr(not(feature = "store"), expect(dead_code, reason = "only a store tells of other nodes"))]
 enum Inbox {
     /// What the store knows of the other nodes.
     Told(Box<Told>),
@@ -99,6 +103,8 @@ enum Inbox {
     Rejoin,
     /// Somebody has changed agents or places.
     Wake,
+    /// Whoever counts what happens.
+    Counted(Arc<Metrics>),
     Arrives(Box<Arriving>, Sender<Order>),
     Happened(Event),
     /// The caller takes a way out; the number is whom to call back.
@@ -126,6 +132,7 @@ pub struct DeskHost {
     plan: Arc<DeskPlan>,
     inbox: Sender<Inbox>,
     is_shared: bool,
+    #[cfg(feature = "store")]
     bell: Arc<Bell>,
     alive: Weak<()>,
     wrong: star::Wrong,
@@ -137,6 +144,7 @@ pub struct DeskHost {
 pub struct DeskDoor {
     inbox: Sender<Inbox>,
     is_shared: bool,
+    #[cfg(feature = "store")]
     bell: Arc<Bell>,
 }
 
@@ -174,6 +182,7 @@ impl DeskHost {
             calls: BTreeMap::new(),
             notes,
             sharing: is_shared.then(|| Sharing::new(plan.agents.len())),
+            metrics: None,
         };
         let spawned = std::thread::Builder::new().name("desk".to_owned()).spawn(move || desk.run(&inside));
         if let Err(error) = &spawned {
@@ -185,6 +194,7 @@ impl DeskHost {
                 plan,
                 inbox,
                 is_shared,
+                #[cfg(feature = "store")]
                 bell: Arc::default(),
                 alive: weak,
                 wrong: star::Wrong::default(),
@@ -199,9 +209,19 @@ impl DeskHost {
         &self.plan
     }
 
+    /// Counts from now on what happens at the desk.
+    pub fn counted_by(&self, metrics: &Arc<Metrics>) {
+        let _ = self.inbox.send(Inbox::Counted(Arc::clone(metrics)));
+    }
+
     /// For those who only bring news.
     pub fn door(&self) -> DeskDoor {
-        DeskDoor { inbox: self.inbox.clone(), is_shared: self.is_shared, bell: Arc::clone(&self.bell) }
+        DeskDoor {
+            inbox: self.inbox.clone(),
+            is_shared: self.is_shared,
+            #[cfg(feature = "store")]
+            bell: Arc::clone(&self.bell),
+        }
     }
 
     /// Takes a place for a caller.
@@ -326,6 +346,7 @@ struct Runner {
     notes: SyncSender<Note>,
     /// Where other nodes have a part in the queue.
     sharing: Option<Sharing>,
+    metrics: Option<Arc<Metrics>>,
     _alive: Arc<()>,
 }
 
@@ -352,6 +373,9 @@ impl Runner {
                 self.share_agents(now);
             } else {
                 self.note_agents(now);
+            }
+            if let Some(metrics) = &self.metrics {
+                metrics.desk(&self.desk);
             }
         }
     }
@@ -398,6 +422,7 @@ impl Runner {
                 self.desk.handle_event(now, Event::Came(call, since));
             }
             Inbox::Rejoin => self.rejoin(),
+            Inbox::Counted(metrics) => self.metrics = Some(metrics),
             // Only the book asks, and it is not a step of the desk's.
             Inbox::Wake => drop(self.notes.try_send(Note::Changed)),
             Inbox::Stop => {}
@@ -505,13 +530,19 @@ impl Runner {
             Action::MarkedAway { agent, why } => {
                 tracing::warn!(agent = self.name(agent), %why, "an agent gets no calls until they are ready");
             }
-            Action::Left(Left { call, outcome, agent, .. }) => {
+            Action::Left(Left { call, queue, waited, outcome, agent, call_back, .. }) => {
+                if let Some(metrics) = self.metrics.as_ref().filter(|_| !call_back) {
+                    metrics.left(&self.plan.queues[queue.0].spec.name, outcome, waited);
+                }
                 tracing::info!(%call, %outcome, "a caller waits no longer");
                 let agent = agent.map(|agent| self.name(agent));
                 self.note(Note::Left { call, outcome, agent, at: now });
             }
             Action::Handled { queue, ring, talk, wrap_up, .. } => {
                 let queue = self.plan.queues[queue.0].spec.name.clone();
+                if let Some(metrics) = &self.metrics {
+                    metrics.handled(&queue, talk + wrap_up);
+                }
                 self.note(Note::Handled { queue, ring, time: talk + wrap_up, at: now });
             }
         }

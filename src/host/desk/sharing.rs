@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Inbox, Note, Order, Runner};
+#[cfg(feature = "store")]
+use super::Inbox;
+use super::{Note, Order, Runner};
 use crate::call::CallId;
 use crate::desk::{AgentId, Denial, Event, Presence, Standing, View};
 

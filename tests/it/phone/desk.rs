@@ -11,7 +11,7 @@ use attendant::host::desk::book::Book as DeskBook;
 use attendant::host::desk::callbacks::{Callbacks, Keeping};
 use attendant::host::desk::{DeskHost, PackageEvent, Wish};
 use attendant::host::phone;
-use attendant::store::{Store, StoreOptions};
+use attendant::store::{Figures, Store, StoreOptions};
 
 use super::caller::{Caller, Message};
 use super::handing_over::{agent, hears, hum, picks_up};
@@ -84,6 +84,7 @@ impl Rig {
             Some(other) => other.line.open_beside(Arc::clone(&desk), settings),
             None => TestLine::open_at_desk(Arc::clone(&desk), settings),
         };
+        desk.counted_by(line.serving.metrics());
         let mut rig = Rig { line, desk, store, runtime, node: node.to_owned(), keeper: None, folder, plan };
         rig.keeper = Some(rig.book().open(notes, rig.desk.door()).expect("it is written"));
         rig
@@ -101,7 +102,7 @@ impl Rig {
     }
 
     /// A line with one agent, who is there, and her telephone.
-    fn with_ana() -> (Rig, Caller) {
+    pub(super) fn with_ana() -> (Rig, Caller) {
         let (ana, uri) = agent();
         let rig = Rig::open(&[("ana", &uri)], 30);
         rig.sign_in("ana");
@@ -111,6 +112,12 @@ impl Rig {
     pub(super) fn sign_in(&self, name: &str) {
         self.desk.door().wants(name, Wish::Ready);
         self.until("the agent is there", || self.presence(name) == Some(Presence::Ready));
+    }
+
+    /// Whether the desk itself knows so many agents as ready.
+    pub(super) fn knows_ready(&self, agents: usize) -> bool {
+        let told = self.line.serving.metrics().text(0);
+        told.lines().any(|line| line == format!("attendant_agents{{state=\"ready\"}} {agents}"))
     }
 
     pub(super) fn presence(&self, name: &str) -> Option<Presence> {
@@ -147,8 +154,12 @@ impl Rig {
         self.until("every call is over", || serving.going_on() + serving.gate().at_once() == 0);
     }
 
+    pub(super) fn figures(&self) -> Figures {
+        self.runtime.block_on(self.store.figures(0, i64::MAX)).expect("it answers")
+    }
+
     pub(super) fn outcomes(&self) -> Vec<(String, i64)> {
-        let figures = self.runtime.block_on(self.store.figures(0, i64::MAX)).expect("it answers");
+        let figures = self.figures();
         let ended = figures.queues.iter().filter(|row| row.entries > 0);
         ended.map(|row| (row.outcome.clone(), row.entries)).collect()
     }
@@ -157,7 +168,7 @@ impl Rig {
         self.runtime.block_on(self.store.open_entries()).expect("it answers").len()
     }
 
-    fn write(&self, record: &CallRecord) {
+    pub(super) fn write(&self, record: &CallRecord) {
         let written = self.store.write_record(record, 1_790_000_000_000);
         self.runtime.block_on(written).expect("it is kept");
     }
@@ -397,7 +408,7 @@ impl Rig {
             outbound: phone::Outbound::from_settings(&config).expect("rules"),
             agents: phone::Agents::from_settings(&config).expect("agents"),
             desk: Arc::clone(&self.desk),
-            answerer: Arc::clone(self.line.serving.answerer()),
+            serving: Arc::clone(&self.line.serving),
             node: self.node.clone(),
         };
         callbacks.keep().expect("a thread")
@@ -453,6 +464,46 @@ fn a_caller_who_is_not_reached_is_tried_again_later() {
     rig.until("it waits again", || rig.promise().attempts == 1);
     let CallbackState::Waiting { due } = rig.promise().state else { panic!("{:?}", rig.promise()) };
     assert!(due > jiff::Timestamp::now() + jiff::SignedDuration::from_mins(10), "{due}");
+    drop(keeping);
+}
+
+#[test]
+fn who_talks_in_a_callback_goes_on_while_the_line_drains() {
+    let (rig, mut ana) = Rig::with_ana();
+    let (mut customer, _) = agent();
+    let keeping = rig.promises_and_keeps("5550177", &customer);
+    let invite = rings(&mut ana);
+    picks_up(&mut ana, &invite);
+    let invite = rings(&mut customer);
+    picks_up(&mut customer, &invite);
+    rig.until("it is kept", || rig.promise().state == CallbackState::Over(CallbackEnd::Reached));
+    drop(keeping);
+    let serving = Arc::clone(&rig.line.serving);
+    let drained = std::thread::spawn(move || serving.drain(PATIENCE));
+    rig.until("no more calls are taken", || rig.line.serving.gate().is_closing());
+    assert_eq!(rig.line.serving.going_on(), 1, "the conversation counts as a call");
+    for _ in 0..3 {
+        customer.speak(&hum(300.0, 300), |_| false);
+        ana.speak(&hum(300.0, 300), |_| false);
+    }
+    customer.drain_sound();
+    ana.speak(&hum(300.0, 400), |_| false);
+    assert!(hears(&customer), "they talk on");
+    customer.hang_up();
+    drained.join().expect("it ends once they have");
+}
+
+#[test]
+fn whom_the_line_may_not_call_is_left_to_people_and_no_attempt_is_counted() {
+    let (rig, _ana) = Rig::with_ana();
+    rig.promises("0900123");
+    let keeping = rig.keeps(9);
+    let trail = || rig.runtime.block_on(rig.store.audit_trail(9)).expect("it answers");
+    rig.until("it is reported", || {
+        trail().iter().any(|e| (e.who.as_str(), e.what.as_str()) == ("callbacks", "refused"))
+    });
+    rig.until("it waits", || matches!(rig.promise().state, CallbackState::Waiting { .. }));
+    assert_eq!(rig.promise().attempts, 0);
     drop(keeping);
 }
 

@@ -24,6 +24,9 @@ mod handing_over;
 #[cfg(feature = "store")]
 mod killed_node;
 
+#[cfg(feature = "store")]
+mod metrics;
+
 mod mutated;
 
 #[cfg(feature = "host")]
@@ -47,6 +50,9 @@ mod sound;
 mod stream;
 
 mod torture;
+
+#[cfg(feature = "otel")]
+mod traces;
 
 #[cfg(feature = "store")]
 mod two_nodes;

@@ -65,6 +65,39 @@ fn the_next_caller_is_the_one_who_came_first_at_whichever_node() {
 }
 
 #[test]
+fn without_their_store_each_node_rings_agents_that_no_other_rings() {
+    let Some(server) = postgres::Server::start(postgres::Disk::Spared) else { return };
+    let address = server.create();
+    let ((mut ana, anas), (mut ben, bens)) = (agent(), agent());
+    let agents = [("ana", anas.as_str()), ("ben", bens.as_str())];
+    let one = Rig::at(Setup { server: Some(&address), node: "one", agents: &agents, ..Setup::default() });
+    let two = Rig::at(Setup {
+        server: Some(&address),
+        node: "two",
+        beside: Some(&one),
+        agents: &agents,
+        ..Setup::default()
+    });
+    for name in ["ana", "ben"] {
+        one.sign_in(name);
+    }
+    two.until("both nodes know both", || two.knows_ready(2) && one.knows_ready(2));
+    // Its end is that of its standard input.
+    drop(server);
+    let mut first = asks_for_a_person(&one);
+    let invite = rings(&mut ana);
+    picks_up(&mut ana, &invite);
+    let mut second = asks_for_a_person(&two);
+    let ben_rung = rings(&mut ben);
+    picks_up(&mut ben, &ben_rung);
+    first.silence(60);
+    second.silence(60);
+    assert!(ana.has_no_invite_but(&invite) && ben.has_no_invite_but(&ben_rung), "each has one call");
+    assert_eq!(one.line.held(1)[0].record.disposition, Disposition::Transferred);
+    assert_eq!(two.line.held(1)[0].record.disposition, Disposition::Transferred);
+}
+
+#[test]
 fn a_node_that_dies_leaves_its_agents_and_its_callers_places() {
     let (mut ana, uri) = agent();
     let Some(address) = postgres::database() else { return };
