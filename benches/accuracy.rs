@@ -12,7 +12,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
-#[path = "common/quantile.rs"]
+#[path = "measuring/quantile.rs"]
 mod quantile;
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stderr, reason = "a bench that is skipped says so")]
 
-#[path = "common/demo.rs"]
+#[path = "measuring/demo.rs"]
 mod demo;
 
 use std::hint::black_box;

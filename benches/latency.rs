@@ -10,9 +10,9 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
-#[path = "common/demo.rs"]
+#[path = "measuring/demo.rs"]
 mod demo;
-#[path = "common/quantile.rs"]
+#[path = "measuring/quantile.rs"]
 mod quantile;
 
 use std::fs;
