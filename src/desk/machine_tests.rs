@@ -446,6 +446,45 @@ fn an_explanation_names_every_reason() {
     assert!(why.contains("ben first: spoken to last, and rated 5 of 5") && agent.is_some(), "{why}");
 }
 
+fn do_what_is_due(desk: &mut Desk, now: Timestamp, until: Timestamp) -> Result<(), TestCaseError> {
+    for _ in 0..1_000 {
+        let Some(due) = desk.poll_timeout().filter(|due| *due <= until) else { return Ok(()) };
+        desk.handle_timeout(due.max(now));
+    }
+    Err(TestCaseError::fail("the clock stands still"))
+}
+
+#[test]
+fn a_caller_given_back_after_the_longest_wait_is_offered_the_ways_out_at_once() {
+    // Ringing at ben's when the 300 seconds are over; ben goes instead of answering.
+    check(
+        "0 in ana
+         1 call a fix
+         2 answer a
+         3 call b fix
+         290 in ben
+         304 out ben
+         305 hangup b",
+        "1 a queued fix
+         1 a ring ana 20s
+         2 a connect ana
+         2 a left answered after 1s
+         3 b queued fix
+         18 b announce place 1 wait None [Callback, Voicemail]
+         63 b announce place 1 wait None [Callback, Voicemail]
+         108 b announce place 1 wait None [Callback, Voicemail]
+         123 b escalate
+         153 b announce place 1 wait None [Callback, Voicemail]
+         198 b announce place 1 wait None [Callback, Voicemail]
+         243 b announce place 1 wait None [Callback, Voicemail]
+         288 b announce place 1 wait None [Callback, Voicemail]
+         290 b ring ben 20s
+         304 b stop ben
+         304 b left timed_out after 301s
+         304 b offer [Callback, Voicemail, Line]",
+    );
+}
+
 proptest! {
     /// Whatever happens: who was queued leaves once or still waits, nobody is with two callers, and a caller
     /// who waits never waits longer than is declared.
@@ -456,12 +495,7 @@ proptest! {
         let (mut queued, mut left, mut talking) = (Vec::new(), Vec::new(), BTreeMap::new());
         for (n, (kind, which, pause)) in steps.into_iter().enumerate() {
             let next = later(now, Duration::from_secs(pause));
-            let mut rounds = 0;
-            while let Some(due) = desk.poll_timeout().filter(|due| *due <= next) {
-                desk.handle_timeout(due.max(now));
-                rounds += 1;
-                prop_assert!(rounds < 1_000, "the clock stands still at {due}");
-            }
+            do_what_is_due(&mut desk, now, next)?;
             now = next;
             let agent = AgentId(which % 4);
             let old = |calls: &Vec<CallId>| calls.get(which * 7 % calls.len().max(1)).cloned();
@@ -483,6 +517,8 @@ proptest! {
                 (_, None) => continue,
             };
             desk.handle_event(now, event);
+            // An agent who goes gives back a caller whose longest wait may be over: then that is due at once.
+            do_what_is_due(&mut desk, now, now)?;
             while let Some(action) = desk.poll_action() {
                 match action {
                     Action::Routed { call, route } if route.to == RouteTo::Queue => queued.push(call),
