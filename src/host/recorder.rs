@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -48,9 +49,34 @@ enum Job {
     Drop(CallId),
 }
 
+/// The way to the thread that writes. Nothing blocks on it: sound finds room or it does not, and what else there is to
+/// say, three words a call, always goes.
+#[derive(Clone)]
+struct Inbox {
+    jobs: Sender<Job>,
+    /// Pieces of sound on the way.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Inbox {
+    fn new() -> (Inbox, Receiver<Job>) {
+        let (jobs, work) = channel();
+        (Inbox { jobs, waiting: Arc::default() }, work)
+    }
+
+    /// Whether there was room for a piece of sound, and somebody who takes it.
+    fn sound(&self, call: &CallId, piece: Vec<i16>) -> bool {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.jobs.send(Job::Sound(call.clone(), piece)).is_ok()
+    }
+}
+
 /// Records calls. Dropping it, or [`Recorder::close`], waits for what is still to be written.
 pub struct Recorder {
-    jobs: Mutex<Option<SyncSender<Job>>>,
+    inbox: Mutex<Option<Inbox>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -60,23 +86,26 @@ impl Recorder {
     /// # Errors
     /// Where the system gives no thread.
     pub fn open(store: Arc<Store>, runtime: Handle, folder: PathBuf) -> io::Result<Recorder> {
-        let (jobs, work) = sync_channel(WAITING);
-        let writer = Writer { store, runtime, folder, calls: BTreeMap::new() };
+        let (inbox, work) = Inbox::new();
+        let waiting = Arc::clone(&inbox.waiting);
+        let writer = Writer { store, runtime, folder, waiting, calls: BTreeMap::new() };
         let thread =
             std::thread::Builder::new().name("recorder".to_owned()).spawn(move || writer.run(&work))?;
-        Ok(Recorder { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
+        Ok(Recorder { inbox: Mutex::new(Some(inbox)), thread: Mutex::new(Some(thread)) })
     }
 
     /// Begins the recording of a call that arrives.
     pub fn begin(&self, call: &CallId, ani: Option<&Ani>, at: Timestamp) -> Recording {
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let recording = Recording { call: call.clone(), jobs, waiting: Vec::new() };
-        recording.send(Job::Begin { call: call.clone(), ani: ani.cloned(), at })
+        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Where the writer is gone there is no recording.
+        let begin = Job::Begin { call: call.clone(), ani: ani.cloned(), at };
+        let inbox = inbox.filter(|inbox| inbox.jobs.send(begin).is_ok());
+        Recording { call: call.clone(), inbox, waiting: Vec::new() }
     }
 
     /// Writes what is still to be written, once every call is over.
     pub fn close(&self) {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // A thread that panicked has said so.
@@ -95,42 +124,37 @@ impl Drop for Recorder {
 pub struct Recording {
     call: CallId,
     /// `None` where there is no recording any more.
-    jobs: Option<SyncSender<Job>>,
+    inbox: Option<Inbox>,
     waiting: Vec<i16>,
 }
 
 impl Recording {
-    /// Hands a job over; where there is no room for it, that is the end of the recording.
-    fn send(mut self, job: Job) -> Recording {
-        self.hand_over(job);
-        self
-    }
-
-    fn hand_over(&mut self, job: Job) {
-        if self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(job).is_err()) {
+    /// Hands over what has come together; where there is no room for it, that is the end of the recording.
+    fn hand_over(&mut self) {
+        let piece = std::mem::take(&mut self.waiting);
+        if self.inbox.as_ref().is_some_and(|inbox| !inbox.sound(&self.call, piece)) {
             tracing::error!(call = %self.call, "the disk is too slow for what is recorded: this call is not kept");
             self.end(Job::Drop(self.call.clone()));
         }
     }
 
     fn end(&mut self, job: Job) {
-        if let Some(jobs) = self.jobs.take() {
+        if let Some(inbox) = self.inbox.take() {
             // Where nobody takes it the writer is gone, and what it had not finished with it.
-            let _ = jobs.send(job);
+            let _ = inbox.jobs.send(job);
         }
     }
 }
 
 impl Observer for Recording {
     fn frames(&mut self, caller: &Frame, line: &Frame) {
-        if self.jobs.is_none() {
+        if self.inbox.is_none() {
             return;
         }
         let pairs = caller.samples().iter().zip(line.samples());
         self.waiting.extend(pairs.flat_map(|(left, right)| [*left, *right]));
         if self.waiting.len() >= PIECE * FRAME_SAMPLES * 2 {
-            let piece = std::mem::take(&mut self.waiting);
-            self.hand_over(Job::Sound(self.call.clone(), piece));
+            self.hand_over();
         }
     }
 
@@ -143,8 +167,7 @@ impl Observer for Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         if !self.waiting.is_empty() {
-            let piece = std::mem::take(&mut self.waiting);
-            self.hand_over(Job::Sound(self.call.clone(), piece));
+            self.hand_over();
         }
         self.end(Job::End(self.call.clone()));
     }
@@ -154,6 +177,7 @@ struct Writer {
     store: Arc<Store>,
     runtime: Handle,
     folder: PathBuf,
+    waiting: Arc<AtomicUsize>,
     calls: BTreeMap<CallId, Open>,
 }
 
@@ -224,6 +248,7 @@ impl Writer {
                 self.calls.insert(call, open);
             }
             Job::Sound(call, sound) => {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
                 if let Some(open) = self.calls.get_mut(&call) {
                     open.write(&sound)?;
                 }
@@ -375,6 +400,28 @@ mod tests {
         assert!(rig.files()[0].ends_with(UNFINISHED), "{:?}", rig.files());
         assert_eq!(rig.recordings(), []);
         std::mem::forget(rig.recorder);
+    }
+
+    #[test]
+    fn a_disk_that_stands_still_holds_up_no_call() {
+        // Nobody reads: whoever waited for room would wait for ever.
+        let (inbox, jobs) = Inbox::new();
+        let call: CallId = "call-1".parse().expect("an id");
+        let mut other = Recording { call: call.clone(), inbox: Some(inbox.clone()), waiting: Vec::new() };
+        let frame = Frame::from([1; FRAME_SAMPLES]);
+        for _ in 0..WAITING * PIECE {
+            other.frames(&frame, &frame);
+        }
+        assert!(other.inbox.is_some(), "so much may wait");
+        for _ in 0..PIECE {
+            other.frames(&frame, &frame);
+        }
+        assert!(other.inbox.is_none(), "and no more");
+        let mut refused = Recording { call, inbox: Some(inbox), waiting: Vec::new() };
+        refused.recording_refused();
+        let jobs: Vec<Job> = jobs.try_iter().collect();
+        let dropped = jobs.iter().filter(|job| matches!(job, Job::Drop(_))).count();
+        assert_eq!((jobs.len(), dropped), (WAITING + 2, 2));
     }
 
     #[test]
