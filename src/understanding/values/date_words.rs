@@ -110,6 +110,11 @@ pub(super) fn year(tokens: &[Token], at: usize) -> Option<(Year, usize)> {
             _ => None,
         };
     }
+    // Of other centuries nobody speaks on the telephone: what sounds like them is another number.
+    spoken_year(tokens, at).filter(|(year, _)| !matches!(year, Year::Whole(n) if !(1900..2100).contains(n)))
+}
+
+fn spoken_year(tokens: &[Token], at: usize) -> Option<(Year, usize)> {
     let small = |at| below_hundred(tokens, at).and_then(|(n, next)| Some((i16::try_from(n).ok()?, next)));
     if matches!(text(tokens, at), "oh" | "o" | "zero") {
         let (n, next) = small(at + 1).filter(|(n, _)| *n < 10)?;

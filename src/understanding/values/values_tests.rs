@@ -62,6 +62,17 @@ fn days_and_times_in_rarer_words() {
     }
 }
 
+#[test]
+fn an_order_number_is_no_day_of_the_middle_ages() {
+    for said in ["four five one two eight eight", "four five twelve eighty eight", "one two twelve hundred"] {
+        assert_eq!(dates(said, DateReading::default(), None), [], "{said}");
+    }
+    assert_eq!(
+        only(dates("four five one nine eight eight", DateReading::default(), None)).as_deref(),
+        Some("1988-05-04")
+    );
+}
+
 proptest! {
     #[test]
     fn cardinals_are_read_back(n in prop_oneof![0u64..2000, 0u64..1_000_000, 0u64..1_000_000_000_000], and in any::<bool>()) {
