@@ -77,7 +77,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     }
     let mut callbacks = None;
     runtime.block_on(async {
-        let mut running = Vec::new();
+        let (mut running, mut telephones) = (Vec::new(), None);
         if let Some(sip) = sip {
             let take = phone::taker(&serving, agents.clone());
             let server = SipServer::bind(sip, Arc::clone(serving.gate()), take).await?;
@@ -86,7 +86,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
                 callbacks =
                     desk.call_back(config, &line, server.dialer(), outbound, agents.clone(), &serving)?;
             }
-            running.push(tokio::spawn(server.run()));
+            telephones = Some((server.stopper(), tokio::spawn(server.run())));
         }
         if let Some(stream) = stream {
             let take = streams::taker(&serving, agents);
@@ -124,6 +124,11 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
         let _ = let_go.await;
         // The last BYEs are on their way.
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        if let Some((stop, ended)) = telephones {
+            // The registrar hears of it, within two seconds.
+            stop();
+            let _ = ended.await;
+        }
         running.iter().for_each(tokio::task::JoinHandle::abort);
         anyhow::Ok(())
     })?;

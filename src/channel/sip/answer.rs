@@ -8,6 +8,7 @@ use rsipstack::Result;
 use rsipstack::dialog::dialog::DialogState;
 use rsipstack::sip::{Header, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
+use rsipstack::transport::SipConnection;
 
 use super::call::PhoneCall;
 use super::life::{Life, Session, random};
@@ -104,7 +105,8 @@ async fn take_up(server: &Arc<Server>, tx: &mut Transaction, mut prepared: Prepa
         Some((offer, agreed)) => offer.answer(agreed, &prepared.session.ours()),
         None => prepared.session.ours().offer(&server.settings.codecs),
     };
-    let mut life = Life { server: Arc::clone(server), dialog: dialog.clone(), state };
+    let flow = tx.connection.as_ref().filter(|by| by.is_reliable()).and_then(SipConnection::cancel_token);
+    let mut life = Life { server: Arc::clone(server), dialog: dialog.clone(), state, flow };
     let invite = tx.original.clone();
     let mut handler = dialog;
     let handled = handler.handle(tx);

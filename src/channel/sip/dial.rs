@@ -10,6 +10,7 @@ use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::{Header, StatusCode, Uri};
 
 use super::call::{Parties, PhoneCall, Replaces};
+use super::connections::reach;
 use super::life::{Life, Session, hex, random};
 use super::media::Media;
 use super::requests;
@@ -52,6 +53,9 @@ async fn call(server: &Arc<Server>, to: &str, context: &str, patience: Duration)
         return Err(failed("the address holds a line break".to_owned()));
     }
     let callee: Uri = to.try_into().map_err(|e| failed(format!("'{to}' is no SIP URI: {e}")))?;
+    let deadline = tokio::time::Instant::now() + patience;
+    let reached = tokio::time::timeout_at(deadline, reach(server, &callee)).await;
+    let reached = reached.map_err(|_| Fault::TimedOut)?.map_err(failed)?;
     let sockets = server.ports.open(server.bind).map_err(|e| failed(format!("no RTP port: {e}")))?;
     let own = SocketAddr::new(server.own, sockets.port().map_err(|e| failed(e.to_string()))?);
     let expires_s = server.settings.session_expires_s;
@@ -70,6 +74,7 @@ async fn call(server: &Arc<Server>, to: &str, context: &str, patience: Duration)
         InviteOption {
             caller: contact.clone(),
             callee,
+            destination: reached.map(|reached| reached.remote),
             contact,
             offer: Some(offer.into_bytes()),
             credential: server.settings.credential(),
@@ -80,14 +85,14 @@ async fn call(server: &Arc<Server>, to: &str, context: &str, patience: Duration)
     );
     let (dialog, outcome) = invited.map_err(|e| failed(e.to_string()))?;
     let mut ringing = Ringing(Some(dialog.clone()));
-    let outcome = tokio::time::timeout(patience, outcome).await.map_err(|_| Fault::TimedOut)?;
+    let outcome = tokio::time::timeout_at(deadline, outcome).await.map_err(|_| Fault::TimedOut)?;
     ringing.0 = None;
     let (_, response) = outcome.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
     let response = response.ok_or_else(|| failed("no answer".to_owned()))?;
     if response.status_code != StatusCode::OK {
         return Err(failed(format!("the call was answered {}", response.status_code)));
     }
-    let mut life = Life { server: Arc::clone(server), dialog, state };
+    let mut life = Life { server: Arc::clone(server), dialog, state, flow: None };
     let agreed = Offer::parse_as(&response.body, session.of_answer())
         .and_then(|answer| answer.agree(&server.settings.codecs));
     let agreed = match agreed {

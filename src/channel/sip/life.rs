@@ -7,12 +7,14 @@ use std::time::Duration;
 use rsipstack::Error;
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason, TransactionHandle};
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Header, ReferTo, Request, StatusCode, StatusCodeKind};
+use rsipstack::platform::CancellationToken;
+use rsipstack::sip::{Header, ReferTo, Request, StatusCode, StatusCodeKind, ToTypedHeader as _, typed};
 use rsipstack::transaction::key::TransactionRole;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::call::{Command, Control, Replaces, Signal};
+use super::connections::reach;
 use super::dial::dial;
 use super::requests;
 use super::server::{Ends, Server};
@@ -108,6 +110,8 @@ pub(super) struct Life {
     pub(super) server: Arc<Server>,
     pub(super) dialog: InviteDialog,
     pub(super) state: DialogStateReceiver,
+    /// The connection that the call came by, cancelled once it is closed.
+    pub(super) flow: Option<CancellationToken>,
 }
 
 impl Life {
@@ -219,6 +223,7 @@ impl Life {
             Some(Header::ContentType("application/sdp".into())),
             requests::header("Session-Expires", session.timer.header()),
         ];
+        self.reach().await;
         let sent =
             self.dialog.reinvite(Some(headers.into_iter().flatten().collect()), Some(body.into_bytes()));
         match sent.await {
@@ -248,6 +253,21 @@ impl Life {
         }
     }
 
+    /// Sees to it that what goes to the peer, and what comes back, goes by a connection of ours. Where that fails, so does
+    /// what is about to be sent.
+    async fn reach(&self) {
+        if self.flow.as_ref().is_some_and(|flow| !flow.is_cancelled()) {
+            return;
+        }
+        let known = self.dialog.snapshot();
+        let route = known.route_set.first().and_then(|route| route.typed().ok()).map(|route| route.uri);
+        let contact = || Some(typed::Contact::parse(known.remote_contact.as_ref()?.value()).ok()?.uri);
+        let hop = route.or_else(contact).unwrap_or(known.remote_uri);
+        if let Err(why) = reach(&self.server, &hop).await {
+            tracing::info!(why, "a call's other side is not reached any more");
+        }
+    }
+
     /// Asks the caller's side to call the agent.
     async fn refer(&self, to: &str, context: &str, replaces: Option<&Replaces>) -> Result<(), Fault> {
         let failed = |why: &str| Fault::Failed(why.to_owned());
@@ -261,6 +281,7 @@ impl Life {
         });
         let replaces = replaces.unwrap_or_default();
         let target = format!("<{to}?User-to-User={}%3Bencoding%3Dhex{replaces}>", hex(context));
+        self.reach().await;
         match self.dialog.refer(ReferTo::from(target), None, None).await {
             Ok(Some(response)) if response.status_code.kind() == StatusCodeKind::Successful => Ok(()),
             Ok(Some(response)) => Err(Fault::Failed(format!("REFER was answered {}", response.status_code))),
@@ -270,6 +291,7 @@ impl Life {
     }
 
     pub(super) async fn bye(&self) {
+        self.reach().await;
         for _ in 0..BYE_TRIES {
             match self.dialog.bye().await {
                 Ok(()) => return,

@@ -17,17 +17,16 @@ use rsipstack::sip::{Header, Method, StatusCode, Transport, Uri};
 use rsipstack::transaction::endpoint::{Endpoint, EndpointInnerRef};
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::channel::ChannelConnection;
-use rsipstack::transport::tls::TlsConfig;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Notify, mpsc};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::auth::Doorkeeper;
 use super::call::{PhoneCall, Signal};
-use super::connections::{acceptor, listen};
+use super::connections::{acceptor, connector, listen};
 use super::dial::dial;
 use super::life::Secrecy;
 use super::media::Ports;
@@ -58,6 +57,9 @@ pub enum SipError {
     /// A registrar's address that is none.
     #[error("'{0}' is no SIP URI: expected one like sip:provider.example")]
     Registrar(String),
+    /// Whom the line is to believe cannot be read.
+    #[error("cannot call by TLS: {0}; give a PEM file of certificates, or none")]
+    Authorities(String),
     /// Nothing to make challenges and keys from.
     #[error("the system gives no random numbers, which challenges and keys are made from: {0}")]
     Random(String),
@@ -205,7 +207,7 @@ impl Door {
 pub(super) struct Server {
     pub(super) settings: SipSettings,
     pub(super) dialogs: Arc<DialogLayer>,
-    endpoint: EndpointInnerRef,
+    pub(super) endpoint: EndpointInnerRef,
     pub(super) gate: Arc<Gate>,
     pub(super) take: Taker,
     pub(super) ports: Ports,
@@ -215,6 +217,10 @@ pub(super) struct Server {
     pub(super) listens: SocketAddr,
     pub(super) door: Arc<Door>,
     pub(super) doorkeeper: Option<Doorkeeper>,
+    /// Connections that the line has opened, and its own end of each.
+    opened: Mutex<HashMap<SipAddr, SocketAddr>>,
+    pub(super) connector: TlsConnector,
+    pub(super) stop: CancellationToken,
     calls: Mutex<HashMap<String, Ends>>,
     /// A call was added to those.
     registered: Notify,
@@ -235,7 +241,8 @@ pub struct SipServer {
     server: Arc<Server>,
     registrar: Option<Uri>,
     listeners: Vec<Listening>,
-    stop: CancellationToken,
+    /// No more calls are wanted, and the registrar is told so before all of it ends.
+    leaving: CancellationToken,
 }
 
 /// The address by which this machine talks to the world; nothing is sent.
@@ -358,8 +365,7 @@ impl SipServer {
             .await
             .map_err(|e| failed(e.to_string()))?;
         transport.add_transport(SipConnection::Udp(udp));
-        transport
-            .set_tls_config(TlsConfig { ca_certs: settings.tls_authorities.clone(), ..TlsConfig::default() });
+        let connector = connector(settings.tls_authorities.as_deref()).map_err(SipError::Authorities)?;
         let listeners = listeners(&transport, &mut settings, own).await?;
         let endpoint = EndpointBuilder::new()
             .with_user_agent(concat!("attendant/", env!("CARGO_PKG_VERSION")))
@@ -378,10 +384,13 @@ impl SipServer {
             gate,
             take,
             door,
+            opened: Mutex::default(),
+            connector,
+            stop,
             calls: Mutex::default(),
             registered: Notify::new(),
         });
-        Ok(SipServer { endpoint, server, registrar, listeners, stop })
+        Ok(SipServer { endpoint, server, registrar, listeners, leaving: CancellationToken::new() })
     }
 
     /// Where it listens, by UDP.
@@ -406,8 +415,8 @@ impl SipServer {
 
     /// Ends [`SipServer::run`].
     pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
-        let stop = self.stop.clone();
-        move || stop.cancel()
+        let leaving = self.leaving.clone();
+        move || leaving.cancel()
     }
 
     /// Takes requests until it is stopped.
@@ -415,23 +424,31 @@ impl SipServer {
         let Ok(mut incoming) = self.endpoint.incoming_transactions() else { return };
         let server = self.server;
         let endpoint = self.endpoint;
-        if let Some(registrar) = self.registrar {
-            let credential = server.settings.credential();
-            let stop = self.stop.child_token();
-            tokio::spawn(stay_registered(endpoint.inner.clone(), registrar, credential, stop));
-        }
+        let leaving = self.leaving;
+        let registration = self.registrar.map(|registrar| {
+            tokio::spawn(stay_registered(Arc::clone(&server), registrar, leaving.child_token()))
+        });
         for (listener, acceptor) in self.listeners {
-            tokio::spawn(listen(Arc::clone(&server), listener, acceptor, self.stop.child_token()));
+            tokio::spawn(listen(Arc::clone(&server), listener, acceptor, server.stop.child_token()));
         }
         let requests = async {
             while let Some(transaction) = incoming.recv().await {
                 tokio::spawn(Arc::clone(&server).handle(transaction));
             }
         };
+        let left = async {
+            leaving.cancelled().await;
+            if let Some(registration) = registration {
+                // It is bounded, and a panic in it has been printed.
+                let _ = registration.await;
+            }
+        };
         tokio::select! {
             () = endpoint.serve() => {}
             () = requests => {}
+            () = left => {}
         }
+        server.stop.cancel();
     }
 }
 
@@ -462,9 +479,41 @@ impl Server {
         self.dialogs.remove_dialog(dialog);
     }
 
-    /// A connection that a peer opened.
+    /// A connection that is open, whoever opened it.
     pub(super) fn add_connection(&self, connection: SipConnection) {
         self.endpoint.transport_layer.add_connection(connection);
+    }
+
+    /// A connection that the line opened, and its own end of it.
+    pub(super) fn add_opened(&self, remote: SipAddr, local: SocketAddr) {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(remote, local);
+    }
+
+    /// Unless another has taken its place.
+    pub(super) fn forget_opened(&self, remote: &SipAddr, local: SocketAddr) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if opened.get(remote) == Some(&local) {
+            opened.remove(remote);
+        }
+    }
+
+    /// Whether a connection leads there; the line's own end of it, where the line opened it.
+    pub(super) fn opened(&self, remote: &SipAddr) -> Option<Option<SocketAddr>> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(remote).copied();
+        let is_open = || self.endpoint.transport_layer.get_addrs().contains(remote);
+        opened.map(Some).or_else(|| is_open().then_some(None))
+    }
+
+    /// An address without a name.
+    ///
+    /// # Errors
+    /// Nobody knows the name: in words.
+    pub(super) async fn resolved(&self, address: SipAddr) -> Result<SipAddr, String> {
+        if address.get_socketaddr().is_ok() {
+            return Ok(address);
+        }
+        let resolver = &self.endpoint.transport_layer.inner.domain_resolver;
+        resolver.resolve(&address).await.map_err(|e| e.to_string())
     }
 
     fn ends(&self, dialog: &DialogId) -> Option<Ends> {
@@ -473,12 +522,17 @@ impl Server {
 
     /// What a peer is told as the line's address, where it signals by that transport.
     pub(super) fn told(&self, transport: Transport) -> SocketAddr {
+        self.listens_by(transport).unwrap_or(self.listens)
+    }
+
+    /// Where peers can connect by TCP or TLS, if they can.
+    pub(super) fn listens_by(&self, transport: Transport) -> Option<SocketAddr> {
         let listens = match transport {
             Transport::Tcp => self.settings.tcp,
             Transport::Tls => self.settings.tls.as_ref().map(|tls| tls.listen),
             _ => None,
         };
-        listens.map_or(self.listens, |listens| SocketAddr::new(self.own, listens.port()))
+        listens.map(|listens| SocketAddr::new(self.own, listens.port()))
     }
 
     /// What a call by that transport may do about secrecy, with a key of its own.

@@ -119,6 +119,14 @@ impl Caller {
         caller
     }
 
+    /// The connection that it signals over, if it does.
+    pub(super) fn connection(self) -> Option<Connection> {
+        match self.sip {
+            Way::Datagrams(_) => None,
+            Way::Connection(connection) => Some(connection.into_inner()),
+        }
+    }
+
     fn waits(&self, patience: Duration) {
         match &self.sip {
             Way::Datagrams(socket) => socket.set_read_timeout(Some(patience)).expect("set"),

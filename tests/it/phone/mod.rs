@@ -409,6 +409,11 @@ impl TestLine {
         (thread, told)
     }
 
+    /// Has the line stop, without waiting for it.
+    pub(crate) fn leave(&self) {
+        (self.stop)();
+    }
+
     /// Waits until every place is free again, and every dialog forgotten.
     pub(crate) fn empty(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);

@@ -1,12 +1,13 @@
 //! What the line answers to what, message by message.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use attendant::call::HangupCause;
 
 use super::TestLine;
-use super::caller::Caller;
-use super::stream::Certificate;
+use super::caller::{Caller, Message};
+use super::stream::{Certificate, Connection};
 
 #[test]
 fn a_call_is_answered_heard_and_ended() {
@@ -291,7 +292,9 @@ fn a_line_that_stops_lets_calls_end_and_then_ends_them() {
     let drained = std::thread::spawn(move || serving.drain(Duration::from_millis(500)));
     let mut late = Caller::new(line.address);
     let offer = late.usual();
-    while line.serving.gate().admit([127, 0, 0, 9].into(), std::time::Instant::now()).is_ok() {}
+    while !line.serving.gate().is_closing() {
+        late.wait(Duration::from_millis(1));
+    }
     assert_eq!(late.invite("", &offer).status(), 503);
     // A balancer that asks is told to send its calls elsewhere.
     let mut balancer = Caller::new(line.address);
@@ -325,6 +328,84 @@ fn the_line_registers_with_its_account() {
     registrar.respond(&second, "200 OK", "Expires: 600\r\n", "");
     registrar.impatient();
     assert!(registrar.receive().is_none(), "it waits until the registration is about to end");
+}
+
+/// What a registrar over a connection of the line's own is asked, and answers with a challenge and with a time.
+fn registers(registrar: &mut Caller, realm: &str, expires_s: u32) -> Message {
+    let first = registrar.asked_for("REGISTER");
+    let challenge =
+        format!("WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"\r\n");
+    registrar.respond(&first, "401 Unauthorized", &challenge, "");
+    let second = registrar.asked_for("REGISTER");
+    let proof = second.header("Authorization").expect("a proof");
+    assert!(proof.contains(&format!("realm=\"{realm}\"")) && proof.contains("username=\"line\""), "{proof}");
+    registrar.respond(&second, "200 OK", &format!("Expires: {expires_s}\r\n"), "");
+    second
+}
+
+#[test]
+fn a_registration_by_tcp_is_refreshed_follows_its_registrar_and_is_taken_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let uri = format!("sip:{address};transport=tcp");
+    let account = [("sip_registrar", uri.as_str()), ("sip_user", "line"), ("sip_password", "secret")];
+    let second = Duration::from_millis(5);
+    let line = TestLine::open_quick(second, &account);
+    let accept =
+        || Caller::over(Connection::accept(listener.accept().expect("the line connects").0), address);
+    let mut registrar = accept();
+    let registered = registers(&mut registrar, "first", 100);
+    // The line speaks for itself, and not for whoever it is connected with.
+    for name in ["Via", "Contact"] {
+        let value = registered.header(name).expect(name);
+        assert!(
+            value.to_ascii_lowercase().contains("tcp") && !value.contains(&address.to_string()),
+            "{value}"
+        );
+    }
+    // At three quarters of what was granted, over the same connection.
+    let began = std::time::Instant::now();
+    registers(&mut registrar, "second", 100);
+    assert!(began.elapsed() >= second * 70, "after {:?}", began.elapsed());
+    // Over another, where that one is gone.
+    drop(registrar);
+    let mut registrar = accept();
+    registers(&mut registrar, "third", 100);
+    line.leave();
+    let last = registrar.asked_for("REGISTER");
+    assert_eq!(last.header("Expires"), Some("0"), "{last:?}");
+    registrar.respond(&last, "200 OK", "", "");
+}
+
+/// A telephone that has hung its connection up is reached by another one, which is judged as any other.
+#[test]
+fn a_call_whose_connection_is_gone_is_ended_over_another() {
+    let line = TestLine::open(&[("sip_tcp_listen", "127.0.0.1:0"), ("rtp_timeout_s", "1")]);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let mut caller = Caller::over(Connection::connect(line.tcp.expect("it listens by TCP")), line.address);
+    let offer = caller.usual();
+    let sdp = "Content-Type: application/sdp\r\n";
+    let own = format!("Contact: <sip:5550100@127.0.0.1:{}>", caller.port());
+    let other = format!("Contact: <sip:5550100@{address};transport=tcp>");
+    let invite = caller.request("INVITE", sdp, &offer).replace(&own, &other);
+    caller.send(&invite);
+    assert_eq!(caller.answer().status(), 200);
+    let ack = caller.request("ACK", "", "");
+    caller.send(&ack);
+    caller.wait(Duration::from_millis(100));
+    drop(caller);
+    let mut reached = Connection::accept(listener.accept().expect("the line connects").0);
+    reached.waits(Duration::from_secs(2));
+    let bye = reached.receive().expect("a request");
+    assert!(bye.start().starts_with("BYE "), "{bye:?}");
+    let mut caller = Caller::over(reached, address);
+    let wrong = caller.request("OPTIONS", "", "").replace("1 OPTIONS", "1 INVITE");
+    caller.send(&wrong);
+    assert_eq!(caller.answer().status(), 400, "no more than any other does it say what is wrong");
+    caller.respond(&bye, "200 OK", "", "");
+    assert_eq!(line.held(1)[0].record.cause, HangupCause::ChannelFailed);
+    line.empty();
 }
 
 /// By `openssl s_client`, so that the other end is not ours.

@@ -101,6 +101,11 @@ impl Connection {
         Connection::new("TCP", TcpStream::connect(line).expect("connected"), |socket| Box::new(socket))
     }
 
+    /// Takes a connection by TCP.
+    pub(super) fn accept(socket: TcpStream) -> Connection {
+        Connection::new("TCP", socket, |socket| Box::new(socket))
+    }
+
     fn new(
         kind: &'static str,
         socket: TcpStream,

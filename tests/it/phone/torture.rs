@@ -5,7 +5,7 @@
 //! machine's choice, and Call-IDs are short.
 
 use std::fmt::Write as _;
-use std::net::UdpSocket;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use super::TestLine;
@@ -417,7 +417,26 @@ fn over_streams(line: &TestLine, connect: impl Fn() -> Connection) {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    let mut endless = connect();
+    endless.waits(PATIENCE);
+    endless.send("OPTIONS sip:user@example.com SIP/2.0\r\n".as_bytes());
+    endless.send("X-Y: z\r\n".repeat(10_000).as_bytes());
+    assert!(endless.is_closed(), "headers that do not end");
     is_as_good_as_new(Caller::over(connect(), line.address));
+}
+
+/// A connection that the line opens, because it calls somebody, who is busy.
+fn called(line: &TestLine, transport: &str, over: impl Fn(TcpStream) -> Connection) -> Connection {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let (dialled, told) = line.dial(&format!("sip:6000@{address};transport={transport}"));
+    let agent = Caller::over(over(listener.accept().expect("the line connects").0), address);
+    let invite = agent.asked_for("INVITE");
+    agent.respond(&invite, "486 Busy Here", "", "");
+    agent.asked_for("ACK");
+    dialled.join().expect("it is over");
+    assert!(told.recv().expect("told").is_some_and(|why| why.contains("486")));
+    agent.connection().expect("one")
 }
 
 /// What is waited for on a connection lasts a fiftieth of its time.
@@ -438,6 +457,19 @@ fn torture_messages_over_tls_break_no_more_than_their_connection() {
     let line = TestLine::open_quick(QUICK, &tls);
     let address = line.tls.expect("it listens by TLS");
     over_streams(&line, || certificate.connect(address));
+}
+
+#[test]
+fn torture_messages_over_connections_of_the_lines_own_break_no_more_than_those() {
+    let line = TestLine::open_quick(QUICK, &[]);
+    over_streams(&line, || called(&line, "tcp", Connection::accept));
+}
+
+#[test]
+fn torture_messages_over_tls_connections_of_the_lines_own_break_no_more_than_those() {
+    let Some(certificate) = Certificate::make() else { return println!("skipped: no openssl") };
+    let line = TestLine::open_quick(QUICK, &[("sip_tls_authorities", &certificate.path())]);
+    over_streams(&line, || called(&line, "tls", |socket| certificate.accept(socket)));
 }
 
 #[test]
