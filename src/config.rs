@@ -204,6 +204,11 @@ pub const KEYS: &[Key] = &[
         help: "how a caller gets to an agent: bridge (the line calls and joins), attended (then steps aside) or refer",
     },
     Key {
+        name: "agent_rings_s",
+        default: "27",
+        help: "how long an agent's telephone rings, whoever calls it; a desk has its own time",
+    },
+    Key {
         name: "dial_by",
         default: "",
         help: "SIP URI of calls that the line makes, {number} in it: sip:{number}@provider.example",

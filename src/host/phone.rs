@@ -162,9 +162,6 @@ fn callers(config: &Config) -> Result<Option<Callers>, ConfigError> {
     Ok(Some(Callers { users, trusted }))
 }
 
-/// One agent's telephone rings no longer, where there is no desk: a little less than the conversation waits.
-const AGENT_RINGS: Duration = Duration::from_secs(27);
-
 /// Where callers are handed over to.
 #[derive(Clone)]
 pub struct Agents {
@@ -175,6 +172,8 @@ pub struct Agents {
     desk: Option<Arc<DeskHost>>,
     /// The way to agents who are rung by a number.
     by: String,
+    /// One agent's telephone rings no longer, where there is no desk: less than the conversation waits.
+    patience: Duration,
 }
 
 impl Agents {
@@ -201,7 +200,9 @@ impl Agents {
         };
         let expected = "SIP URIs with commas, each with or without a skill: billing=sip:6001@192.0.2.7, sip:6000@192.0.2.7";
         let by = config.get("dial_by").to_owned();
-        Ok(Agents { means, telephones: config.list("agents", telephone, expected)?, desk: None, by })
+        let rings = config.number("agent_rings_s", 5..=27, "seconds from 5 to 27")?;
+        let telephones = config.list("agents", telephone, expected)?;
+        Ok(Agents { means, telephones, desk: None, by, patience: Duration::from_secs(rings) })
     }
 
     /// The same, with a desk that finds the agents.
@@ -492,7 +493,7 @@ impl Channel for Telephone {
             self.failed = Some(Fault::Failed("no agent's telephone is set".to_owned()));
             return true;
         };
-        self.ring(to, AGENT_RINGS, handoff);
+        self.ring(to, self.agents.patience, handoff);
         true
     }
 
@@ -620,7 +621,12 @@ mod tests {
         }
         assert!(sip_settings(&config(&[("sip_listen", "none")])).expect("sound").is_none());
         assert!(limits(&config(&[("calls_at_once", "0")])).is_err());
-        for (key, value) in [("agents", "6000"), ("agents", "sip:a@b\r\nX: y"), ("transfer_by", "magic")] {
+        for (key, value) in [
+            ("agents", "6000"),
+            ("agents", "sip:a@b\r\nX: y"),
+            ("transfer_by", "magic"),
+            ("agent_rings_s", "28"),
+        ] {
             assert!(Agents::from_settings(&config(&[(key, value)])).is_err(), "{value}");
         }
     }

@@ -25,8 +25,8 @@ pub(super) enum Signal {
     Ended(HangupCause),
     /// The agent who was called is there, or is not; the number is the call's.
     Agent(u32, Result<Box<PhoneCall>, Fault>),
-    /// What came of a REFER.
-    Referred(Result<(), Fault>),
+    /// What came of a REFER; the number is the hand-over's.
+    Referred(u32, Result<(), Fault>),
 }
 
 /// What the call's thread wants signalled.
@@ -49,10 +49,14 @@ pub(super) enum Command {
     CallNobody,
     /// Send the caller to an agent.
     Refer {
+        /// Which of the caller's hand-overs it is.
+        number: u32,
         /// Their SIP URI.
         to: String,
         /// For `User-to-User`.
         context: String,
+        /// What comes of it is waited for so long.
+        patience: Duration,
         /// The line's call with that agent, which the caller's is to take the place of.
         replaces: Option<Replaces>,
     },
@@ -88,7 +92,7 @@ pub struct HandOver {
     pub to: String,
     /// What travels as `User-to-User` (RFC 7433): a reference, nothing personal.
     pub context: String,
-    /// The agent's telephone rings for so long, where the line calls it.
+    /// The agent's telephone rings for so long; whoever calls it for the line may take no longer.
     pub patience: Duration,
     /// What the agent alone hears before the two are joined, 16 kHz; sent once it is rendered.
     pub briefing: Receiver<Vec<i16>>,
@@ -100,6 +104,8 @@ enum Handing {
     Ringing {
         briefing: Receiver<Vec<i16>>,
     },
+    /// The caller's side has been asked to call the agent.
+    Referring,
     Briefing {
         agent: Box<PhoneCall>,
         since: CallTime,
@@ -145,7 +151,7 @@ pub struct PhoneCall {
     handing: Handing,
     handed: Option<Result<(), Fault>>,
     /// By which the caller is asked to take the line's place, once it is joined to the agent: where, and the context.
-    attended: Option<(String, String)>,
+    attended: Option<(String, String, Duration)>,
     /// The line's own dialog, for whoever takes its place.
     pub(super) dialog: Option<Replaces>,
     /// The caller has taken the line's place.
@@ -242,17 +248,20 @@ impl PhoneCall {
         let HandOver { means, to, context, patience, briefing } = over;
         self.rung += 1;
         self.picked_up = false;
-        self.attended = (means == Means::Attended).then(|| (to.clone(), context.clone()));
-        let command = match means {
+        self.attended = (means == Means::Attended).then(|| (to.clone(), context.clone(), patience));
+        let number = self.rung;
+        let (command, handing) = match means {
             Means::Bridge | Means::Attended => {
-                Command::CallAgent { number: self.rung, to, context, patience }
+                (Command::CallAgent { number, to, context, patience }, Handing::Ringing { briefing })
             }
-            Means::Refer => Command::Refer { to, context, replaces: None },
+            Means::Refer => {
+                (Command::Refer { number, to, context, patience, replaces: None }, Handing::Referring)
+            }
         };
         if self.commands.try_send(command).is_err() {
             self.handed = Some(Err(Fault::Overloaded));
-        } else if means != Means::Refer {
-            self.handing = Handing::Ringing { briefing };
+        } else {
+            self.handing = handing;
         }
     }
 
@@ -290,9 +299,10 @@ impl PhoneCall {
             return false;
         };
         self.joined = true;
-        if let (Some((to, context)), Some(dialog)) = (self.attended.take(), agent.dialog.clone()) {
+        if let (Some((to, context, patience)), Some(dialog)) = (self.attended.take(), agent.dialog.clone()) {
+            let (number, replaces) = (self.rung, Some(dialog));
             // A full queue leaves the bridge.
-            let _ = self.commands.try_send(Command::Refer { to, context, replaces: Some(dialog) });
+            let _ = self.commands.try_send(Command::Refer { number, to, context, patience, replaces });
         }
         let (began, from) = (Instant::now(), self.now);
         let mut to_caller = Frame::SILENCE;
@@ -370,19 +380,32 @@ impl PhoneCall {
         }
     }
 
+    fn referred(&mut self, number: u32, result: Result<(), Fault>) {
+        match result {
+            Ok(()) if self.joined => self.replaced = true,
+            Err(fault) if self.joined => {
+                tracing::info!(%fault, "the caller does not take the line's place: it stays between the two");
+            }
+            result if number == self.rung && matches!(self.handing, Handing::Referring) => {
+                self.handing = Handing::Nobody;
+                self.handed = Some(result);
+            }
+            // Given up on, and yet it has come about: whoever talks to the agent needs the line no more.
+            Ok(()) => {
+                tracing::info!("the caller has got to the agent later than was waited for");
+                self.hang_up(HangupCause::Transferred);
+            }
+            Err(_) => {}
+        }
+    }
+
     fn take_signals(&mut self, now: CallTime) {
         loop {
             match self.signals.try_recv() {
                 Ok(Signal::Media(agreed)) => self.media.renegotiate(*agreed, now),
                 Ok(Signal::Key(key)) => self.press(now, key, KeyWay::Info),
                 Ok(Signal::Agent(number, agent)) => self.agent(now, number, agent),
-                Ok(Signal::Referred(result)) if self.joined => match result {
-                    Ok(()) => self.replaced = true,
-                    Err(fault) => {
-                        tracing::info!(%fault, "the caller does not take the line's place: it stays between the two")
-                    }
-                },
-                Ok(Signal::Referred(result)) => self.handed = Some(result),
+                Ok(Signal::Referred(number, result)) => self.referred(number, result),
                 Ok(Signal::Ended(cause)) => self.ended = self.ended.or(Some(cause)),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {

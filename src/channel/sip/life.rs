@@ -8,6 +8,7 @@ use rsipstack::Error;
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason, TransactionHandle};
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::platform::CancellationToken;
+use rsipstack::sip::prelude::HeadersExt as _;
 use rsipstack::sip::{Header, ReferTo, Request, StatusCode, StatusCodeKind, ToTypedHeader as _, typed};
 use rsipstack::transaction::key::TransactionRole;
 use tokio::sync::mpsc;
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 use super::call::{Command, Control, Replaces, Signal};
 use super::connections::reach;
 use super::dial::dial;
+use super::refer::Referrals;
 use super::requests;
 use super::server::{Ends, Server};
 use crate::call::{Fault, HangupCause};
@@ -125,7 +127,9 @@ impl Life {
         let server = Arc::clone(&self.server);
         let due_after = |session: &Session| tokio::time::Instant::now() + server.lasting(session.timer.due());
         let mut due = due_after(&session);
+        let mut referrals = Referrals::default();
         loop {
+            let given_up = referrals.given_up();
             tokio::select! {
                 state = self.state.recv() => match state {
                     Some(DialogState::Updated(_, request, handle)) => {
@@ -147,9 +151,15 @@ impl Life {
                         agents.spawn(async move { (number, dial(server, to, context, patience).await) });
                     }
                     Some(Command::CallNobody) => agents.abort_all(),
-                    Some(Command::Refer { to, context, replaces }) => {
-                        if let Err(fault) = self.refer(&to, &context, replaces.as_ref()).await {
-                            let _ = control.signals.try_send(Signal::Referred(Err(fault)));
+                    Some(Command::Refer { number, to, context, patience, replaces }) => {
+                        match self.refer(&to, &context, replaces.as_ref()).await {
+                            Ok(sequence) => {
+                                let until = tokio::time::Instant::now() + server.lasting(patience);
+                                referrals.add(number, sequence, until);
+                            }
+                            Err(fault) => {
+                                let _ = control.signals.try_send(Signal::Referred(number, Err(fault)));
+                            }
                         }
                     }
                 },
@@ -158,13 +168,14 @@ impl Life {
                     let Ok((number, agent)) = agent else { continue };
                     let _ = control.signals.try_send(Signal::Agent(number, agent.map(Box::new)));
                 },
-                Some(status) = notified.recv() => {
-                    let result = match status {
-                        ..200 => continue,
-                        200..300 => Ok(()),
-                        _ => Err(Fault::Failed(format!("the transfer came to status {status}"))),
-                    };
-                    let _ = control.signals.try_send(Signal::Referred(result));
+                Some(notified) = notified.recv() => {
+                    if let Some((number, result)) = referrals.handle_notify(&notified) {
+                        let _ = control.signals.try_send(Signal::Referred(number, result));
+                    }
+                },
+                number = given_up => {
+                    referrals.give_up();
+                    let _ = control.signals.try_send(Signal::Referred(number, Err(Fault::TimedOut)));
                 },
                 () = tokio::time::sleep_until(due) => {
                     if !self.refresh(&mut session, &control).await {
@@ -268,8 +279,8 @@ impl Life {
         }
     }
 
-    /// Asks the caller's side to call the agent.
-    async fn refer(&self, to: &str, context: &str, replaces: Option<&Replaces>) -> Result<(), Fault> {
+    /// Asks the caller's side to call the agent. Gives the request's number in the dialog, which names what comes of it.
+    async fn refer(&self, to: &str, context: &str, replaces: Option<&Replaces>) -> Result<u32, Fault> {
         let failed = |why: &str| Fault::Failed(why.to_owned());
         if !is_header_safe(to) || to.contains(['<', '>', '?']) {
             return Err(failed("the agent's address is none"));
@@ -283,7 +294,9 @@ impl Life {
         let target = format!("<{to}?User-to-User={}%3Bencoding%3Dhex{replaces}>", hex(context));
         self.reach().await;
         match self.dialog.refer(ReferTo::from(target), None, None).await {
-            Ok(Some(response)) if response.status_code.kind() == StatusCodeKind::Successful => Ok(()),
+            Ok(Some(response)) if response.status_code.kind() == StatusCodeKind::Successful => {
+                response.cseq_header().and_then(|cseq| cseq.seq()).map_err(|e| Fault::Failed(e.to_string()))
+            }
             Ok(Some(response)) => Err(Fault::Failed(format!("REFER was answered {}", response.status_code))),
             Ok(None) => Err(failed("the call is in the middle of something")),
             Err(error) => Err(Fault::Failed(error.to_string())),

@@ -24,6 +24,8 @@ mod life;
 
 mod media;
 
+mod refer;
+
 mod register;
 
 mod requests;
@@ -56,11 +58,8 @@ mod tests {
 
     fn read(request: &Request) {
         let _ = (requests::parties(request), requests::timer_wishes(request));
-        let _ = (
-            requests::info_key(request),
-            requests::refer_status(request),
-            requests::unknown_demands(request),
-        );
+        let _ =
+            (requests::info_key(request), requests::notified(request), requests::unknown_demands(request));
     }
 
     #[test]

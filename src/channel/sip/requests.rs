@@ -6,6 +6,7 @@ use rsipstack::sip::{Header, Request, Scheme, Transport, Uri};
 use rsipstack::transaction::transaction::Transaction;
 
 use super::call::Parties;
+use super::refer::Notified;
 use crate::call::{Dtmf, Pii};
 use crate::wire::session_timer::Wishes;
 
@@ -143,13 +144,17 @@ pub(super) fn info_key(request: &Request) -> Option<Dtmf> {
     }
 }
 
-/// What a NOTIFY says of a transfer: the status in its `message/sipfrag` (RFC 3515, section 2.4.5).
-pub(super) fn refer_status(request: &Request) -> Option<u16> {
+/// What a NOTIFY says of a transfer: the status in its `message/sipfrag` (RFC 3515, section 2.4.5), and of which one.
+pub(super) fn notified(request: &Request) -> Option<Notified> {
     let event = request.header_value("Event").or_else(|| request.header_value("o"))?;
     let body = std::str::from_utf8(&request.body).ok()?;
-    let is_refer = event.split(';').next().is_some_and(|e| e.trim().eq_ignore_ascii_case("refer"));
+    let mut parts = event.split(';').map(str::trim);
+    let is_refer = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("refer"));
+    // A name that is no number is one that the line never gave.
+    let id = parts.find_map(|part| part.strip_prefix("id=")).map(|id| id.trim().parse().unwrap_or(u32::MAX));
     let status = body.trim_start().strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok();
-    status.filter(|status| is_refer && (100..700).contains(status))
+    let status = status.filter(|status| is_refer && (100..700).contains(status))?;
+    Some(Notified { status, id })
 }
 
 /// A header that the line sends, of the given value, unless it would break out of its line.

@@ -30,6 +30,7 @@ use super::connections::{acceptor, connector, listen};
 use super::dial::dial;
 use super::life::Secrecy;
 use super::media::Ports;
+use super::refer::Notified;
 use super::register::stay_registered;
 use super::requests;
 use super::socket::ScreenedSocket;
@@ -231,8 +232,8 @@ pub(super) struct Server {
 pub(super) struct Ends {
     /// The call's thread.
     pub(super) signals: SyncSender<Signal>,
-    /// Whoever waits for a transfer: the status that it has come to.
-    pub(super) notified: mpsc::Sender<u16>,
+    /// Whoever waits for a transfer: what it has come to.
+    pub(super) notified: mpsc::Sender<Notified>,
 }
 
 /// A line that listens for SIP.
@@ -628,11 +629,11 @@ impl Server {
                 transaction.reply(StatusCode::OK).await
             }
             Method::Notify => {
-                if let Some(status) = requests::refer_status(&transaction.original)
+                if let Some(notified) = requests::notified(&transaction.original)
                     && let Some(ends) = self.ends(&id)
                 {
                     // More news than anybody waits for is old news.
-                    let _ = ends.notified.try_send(status);
+                    let _ = ends.notified.try_send(notified);
                 }
                 transaction.reply(StatusCode::OK).await
             }

@@ -113,12 +113,15 @@ fn a_caller_who_hangs_up_while_it_rings_stops_the_ringing() {
 
 /// A call whose caller is sent on, up to the answer to the REFER.
 fn referred(status: &str) -> (TestLine, Caller, Message) {
-    let line = TestLine::open(&[("agents", "sip:6000@192.0.2.7"), ("transfer_by", "refer")]);
+    referred_at(Duration::from_secs(1), status)
+}
+
+/// The same, of a line whose second lasts so long.
+fn referred_at(second: Duration, status: &str) -> (TestLine, Caller, Message) {
+    let line = TestLine::open_quick(second, &[("agents", "sip:6000@192.0.2.7"), ("transfer_by", "refer")]);
     let mut caller = Caller::call(line.address);
     caller.silence(20);
-    caller.press('0', |_| true);
-    let refer = caller.asked();
-    assert!(refer.start().starts_with("REFER "), "{refer:?}");
+    let refer = sent_on(&mut caller);
     let to = refer.header("Refer-To").expect("where to").to_owned();
     assert!(to.starts_with("<sip:6000@192.0.2.7?User-to-User="), "{to}");
     caller.drain_sound();
@@ -126,8 +129,21 @@ fn referred(status: &str) -> (TestLine, Caller, Message) {
     (line, caller, refer)
 }
 
+/// Asks for a person.
+fn sent_on(caller: &mut Caller) -> Message {
+    caller.press('0', |_| true);
+    let refer = caller.asked();
+    assert!(refer.start().starts_with("REFER "), "{refer:?}");
+    refer
+}
+
 fn notify(caller: &mut Caller, state: &str, status: &str) {
-    let headers = format!("Event: refer\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag\r\n");
+    notify_of(caller, "refer", state, status);
+}
+
+fn notify_of(caller: &mut Caller, event: &str, state: &str, status: &str) {
+    let headers =
+        format!("Event: {event}\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag\r\n");
     let notify = caller.request("NOTIFY", &headers, &format!("SIP/2.0 {status}\r\n"));
     caller.send(&notify);
     assert_eq!(caller.answer().status(), 200);
@@ -139,7 +155,7 @@ fn a_refer_is_over_with_its_last_notify() {
     notify(&mut caller, "active", "100 Trying");
     caller.silence(10);
     assert_eq!(line.serving.going_on(), 1, "nothing is decided yet");
-    notify(&mut caller, "terminated;reason=noresource", "200 OK");
+    notify(&mut caller, OVER, "200 OK");
     let bye = caller.asked();
     assert!(bye.start().starts_with("BYE "), "{bye:?}");
     caller.respond(&bye, "200 OK", "", "");
@@ -151,12 +167,62 @@ fn a_refer_that_fails_leaves_the_caller_with_the_line() {
     for status in ["202 Accepted", "603 Decline"] {
         let (line, mut caller, _) = referred(status);
         if status.starts_with("202") {
-            notify(&mut caller, "terminated;reason=noresource", "486 Busy Here");
+            notify(&mut caller, OVER, "486 Busy Here");
         }
         assert!(hears(&caller), "the line says that nobody is free");
         caller.hang_up();
         assert_ne!(line.held(1)[0].record.disposition, Disposition::Transferred);
     }
+}
+
+const OVER: &str = "terminated;reason=noresource";
+
+/// The caller's side calls an agent who stays silent, and says no more of it.
+#[test]
+fn a_refer_to_a_telephone_that_nobody_answers_is_given_up_on_and_the_caller_told() {
+    // 27 seconds of ringing, of 250 ms each: longer than the line is silent about it.
+    let (line, mut caller, _) = referred_at(Duration::from_millis(250), "202 Accepted");
+    let began = Instant::now();
+    notify(&mut caller, "active", "180 Ringing");
+    let said = |name: &str| line.said().iter().any(|said| said.starts_with(name));
+    while !said("transfer_failed") {
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", line.said());
+        caller.silence(5);
+    }
+    let waited = began.elapsed();
+    assert!(waited > Duration::from_millis(6_500), "{waited:?}");
+    assert!(said("still_ringing"), "nobody waits in silence: {:?}", line.said());
+    caller.drain_sound();
+    assert!(hears(&caller), "the line says that nobody is free");
+    // The dialogue goes on: the caller may ask again, and is told again.
+    caller.silence(40);
+    let second = sent_on(&mut caller);
+    caller.respond(&second, "202 Accepted", "", "");
+    // Late news of the first is none of the second.
+    notify_of(&mut caller, "refer", OVER, "486 Busy Here");
+    caller.silence(10);
+    let number = second.header("CSeq").and_then(|cseq| cseq.split(' ').next()).expect("one").to_owned();
+    assert!(!said("nobody_there"), "{:?}", line.said());
+    notify_of(&mut caller, &format!("refer;id={number}"), OVER, "486 Busy Here");
+    let bye = caller.asked_for("BYE");
+    caller.respond(&bye, "200 OK", "", "");
+    assert!(said("nobody_there"), "{:?}", line.said());
+    assert_ne!(line.held(1)[0].record.disposition, Disposition::Transferred);
+    line.empty();
+}
+
+/// Whoever has got to the agent in the end is not talked to any more.
+#[test]
+fn a_refer_that_works_after_it_was_given_up_on_takes_the_line_out_of_the_way() {
+    let (line, mut caller, _) = referred_at(Duration::from_millis(10), "202 Accepted");
+    while !line.said().iter().any(|said| said.starts_with("transfer_failed")) {
+        caller.silence(2);
+    }
+    notify(&mut caller, OVER, "200 OK");
+    let bye = caller.asked_for("BYE");
+    caller.respond(&bye, "200 OK", "", "");
+    assert_eq!(line.held(1)[0].record.cause, HangupCause::Transferred);
+    line.empty();
 }
 
 /// A caller joined to an agent, who offers `media`.
@@ -261,7 +327,7 @@ fn an_attended_transfer_takes_the_line_out_of_the_way() {
     notify(&mut caller, "active", "180 Ringing");
     caller.silence(10);
     assert_eq!(line.serving.going_on(), 1, "until it has worked the line stays");
-    notify(&mut caller, "terminated;reason=noresource", "200 OK");
+    notify(&mut caller, OVER, "200 OK");
     for end in [&caller, &agent] {
         let bye = end.asked_for("BYE");
         end.respond(&bye, "200 OK", "", "");

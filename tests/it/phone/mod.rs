@@ -319,7 +319,6 @@ impl TestLine {
     }
 
     /// Names of the prompts that were begun so far.
-    #[cfg(feature = "store")]
     pub(crate) fn said(&self) -> Vec<String> {
         self.book.said.lock().expect("no test panicked").clone()
     }
