@@ -231,6 +231,11 @@ pub const KEYS: &[Key] = &[
         help: "seconds without a packet from the caller's telephone, after which the call is over",
     },
     Key {
+        name: "longest_call_s",
+        default: "14400",
+        help: "every call by telephone is over after so many seconds, whoever it is with",
+    },
+    Key {
         name: "session_expires_s",
         default: "1800",
         help: "seconds after which a session is refreshed at the latest (RFC 4028); 90 or more",

@@ -102,6 +102,7 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
     }
     let ring = config.number("sip_ring_ms", 0..=60_000, "milliseconds from 0 to 60000")?;
     let silence = config.number("rtp_timeout_s", 1..=3_600, "seconds from 1 to 3600")?;
+    let longest = config.number("longest_call_s", 60..=86_400, "seconds from 60 to 86400")?;
     let session = config.number("session_expires_s", 90..=86_400, "seconds from 90 to 86400")?;
     Ok(Some(SipSettings {
         udp: udp
@@ -119,6 +120,7 @@ pub fn sip_settings(config: &Config) -> Result<Option<SipSettings>, ConfigError>
         codecs,
         allow: config.list("sip_allow", |part| part.parse().ok(), NETWORKS)?,
         silence_limit: Duration::from_secs(silence),
+        longest: Duration::from_secs(longest),
         session_expires_s: u32::try_from(session).unwrap_or(u32::MAX),
         ring: Duration::from_millis(ring),
         account: (!config.get("sip_user").is_empty()).then(|| Account {

@@ -172,8 +172,8 @@ impl Life {
             return self.bye().await;
         };
         let media = Media::new(sockets, agreed, random(), session.key());
-        let limit = self.server.settings.silence_limit;
-        let (call, control) = PhoneCall::new(requests::parties(invite), media, limit, Some(permit));
+        let (call, control) =
+            PhoneCall::new(requests::parties(invite), media, self.server.limits(), Some(permit));
         (self.server.take)(call);
         self.watch(session, control).await;
     }

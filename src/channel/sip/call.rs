@@ -137,6 +137,15 @@ pub struct Parties {
     pub star: Option<char>,
 }
 
+/// When a call ends by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallLimits {
+    /// Once nothing has been heard of its telephone for so long.
+    pub(super) silence: Duration,
+    /// Once it has lasted so long.
+    pub(super) longest: Duration,
+}
+
 /// A call that has been answered. Dropping it hangs up.
 pub struct PhoneCall {
     parties: Parties,
@@ -146,7 +155,7 @@ pub struct PhoneCall {
     keys: VecDeque<Dtmf>,
     presses: KeyMerger,
     ended: Option<HangupCause>,
-    silence_limit: Duration,
+    limits: CallLimits,
     now: CallTime,
     handing: Handing,
     handed: Option<Result<(), Fault>>,
@@ -168,7 +177,7 @@ impl PhoneCall {
     pub(super) fn new(
         parties: Parties,
         media: Media,
-        silence_limit: Duration,
+        limits: CallLimits,
         permit: Option<Permit>,
     ) -> (PhoneCall, Control) {
         let (signals_in, signals) = sync_channel(QUEUE);
@@ -181,7 +190,7 @@ impl PhoneCall {
             keys: VecDeque::new(),
             presses: KeyMerger::default(),
             ended: None,
-            silence_limit,
+            limits,
             now: CallTime::ZERO,
             handing: Handing::Nobody,
             handed: None,
@@ -210,6 +219,10 @@ impl PhoneCall {
     pub fn exchange(&mut self, now: CallTime, line: &Frame) -> Option<Frame> {
         self.now = now;
         self.take_signals(now);
+        if self.ended.is_none() && now >= CallTime::ZERO + self.limits.longest {
+            tracing::warn!("the longest call is over: see longest_call_s");
+            self.hang_up(HangupCause::Line);
+        }
         if self.ended.is_some() {
             return None;
         }
@@ -218,7 +231,7 @@ impl PhoneCall {
         while let Some(key) = self.media.key() {
             self.press(now, key, KeyWay::Event);
         }
-        if !self.media.is_held() && self.media.silent_for(now) >= self.silence_limit {
+        if !self.media.is_held() && self.media.silent_for(now) >= self.limits.silence {
             tracing::info!("nothing has been heard of the caller's telephone for too long: the call ends");
             self.ended = Some(HangupCause::ChannelFailed);
             return None;

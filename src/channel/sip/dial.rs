@@ -108,7 +108,7 @@ async fn call(server: &Arc<Server>, to: &str, context: &str, patience: Duration)
     session.agreed = Some(agreed.clone());
     let media = Media::new(sockets, agreed, random(), session.key());
     let parties = Parties { ani: None, dnis: None, user: None, star: None };
-    let (mut call, control) = PhoneCall::new(parties, media, server.settings.silence_limit, None);
+    let (mut call, control) = PhoneCall::new(parties, media, server.limits(), None);
     let id = life.dialog.id();
     call.dialog = Some(Replaces { call_id: id.call_id, to_tag: id.remote_tag, from_tag: id.local_tag });
     tokio::spawn(async move {

@@ -25,7 +25,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::auth::Doorkeeper;
-use super::call::{PhoneCall, Signal};
+use super::call::{CallLimits, PhoneCall, Signal};
 use super::connections::{acceptor, connector, listen};
 use super::dial::dial;
 use super::life::Secrecy;
@@ -92,6 +92,8 @@ pub struct SipSettings {
     pub allow: Vec<Network>,
     /// A call of whose telephone nothing is heard for so long is over.
     pub silence_limit: Duration,
+    /// Every call is over after so long, whoever it is with.
+    pub longest: Duration,
     /// Sessions are refreshed at least so often, in seconds (RFC 4028).
     pub session_expires_s: u32,
     /// The line rings for so long before it picks up.
@@ -549,6 +551,12 @@ impl Server {
         let mut key = [0; KEY_BYTES];
         getrandom::fill(&mut key).map_err(|e| SipError::Random(e.to_string()))?;
         Ok(Secrecy { key: Some(Key(key)), offers })
+    }
+
+    /// When a call ends by itself.
+    pub(super) fn limits(&self) -> CallLimits {
+        let SipSettings { silence_limit, longest, .. } = self.settings;
+        CallLimits { silence: silence_limit, longest: self.lasting(longest) }
     }
 
     /// How long a time of ringing or of a session timer lasts.

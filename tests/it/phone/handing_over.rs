@@ -354,6 +354,31 @@ fn an_attended_transfer_that_fails_leaves_the_bridge() {
     line.empty();
 }
 
+/// Two who have forgotten to hang up.
+#[test]
+fn a_bridge_ends_with_the_longest_call() {
+    let (mut agent, uri) = agent();
+    let second = Duration::from_millis(40);
+    let line = TestLine::open_quick(second, &[("agents", &uri), ("longest_call_s", "60")]);
+    let mut caller = Caller::call(line.address);
+    let began = Instant::now();
+    caller.silence(20);
+    caller.press('0', |_| true);
+    let invite = agent.asked();
+    picks_up(&mut agent, &invite);
+    while began.elapsed() < second * 60 {
+        caller.silence(5);
+        agent.silence(5);
+    }
+    for end in [&caller, &agent] {
+        let bye = end.asked_for("BYE");
+        end.respond(&bye, "200 OK", "", "");
+    }
+    let record = &line.held(1)[0].record;
+    assert_eq!(record.disposition, Disposition::Transferred, "they had been joined");
+    line.empty();
+}
+
 #[test]
 fn an_agent_who_does_not_answer_is_given_up_on_and_the_caller_told() {
     let (mut agent, uri) = agent();

@@ -283,6 +283,23 @@ fn a_telephone_that_vanished_does_not_hold_its_place() {
     assert_eq!(line.held(1)[0].record.cause, HangupCause::ChannelFailed);
 }
 
+/// Whatever goes on in it: here a telephone lies beside its rest.
+#[test]
+fn the_longest_call_has_an_end() {
+    let second = Duration::from_millis(20);
+    let line = TestLine::open_quick(second, &[("longest_call_s", "60")]);
+    let mut caller = Caller::call(line.address);
+    let began = std::time::Instant::now();
+    for _ in 0..12 {
+        caller.silence(5);
+    }
+    let bye = caller.asked_for("BYE");
+    assert!(began.elapsed() >= second * 55, "after {:?}", began.elapsed());
+    caller.respond(&bye, "200 OK", "", "");
+    assert_eq!(line.held(1)[0].record.cause, HangupCause::Line);
+    line.empty();
+}
+
 #[test]
 fn a_line_that_stops_lets_calls_end_and_then_ends_them() {
     let line = TestLine::open(&[]);
