@@ -63,7 +63,7 @@ pub(crate) fn run(config: &Config, args: &DialArgs) -> anyhow::Result<ExitCode> 
         }
     };
     // The last BYE is on its way.
-    runtime.block_on(tokio::time::sleep(std::time::Duration::from_millis(300)));
+    runtime.block_on(async { tokio::time::sleep(std::time::Duration::from_millis(300)).await });
     running.abort();
     if let Some((recorder, _)) = recorder {
         recorder.close();

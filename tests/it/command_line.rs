@@ -222,3 +222,20 @@ fn a_replay_without_calls_says_so() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no call has been taken yet"));
 }
+
+#[test]
+fn a_number_that_is_not_reached_is_an_exit_code_and_a_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = listener.local_addr().expect("bound");
+    drop(listener);
+    let by = format!("dial_by=sip:{{number}}@{nobody};transport=tcp");
+    let database = format!("database={}", folder.path().join("line.db").display());
+    let settings =
+        [by.as_str(), &database, "dial_allow=+1555", "dial_hours=00:00-24:00", "sip_listen=127.0.0.1:0"];
+    let args = settings.iter().flat_map(|setting| ["--set", setting]).chain(["dial", "+15550100"]);
+    let output = attendant(&args.collect::<Vec<_>>(), root());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("nobody answered") && error.contains("no connection"), "{error}");
+}

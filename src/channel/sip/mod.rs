@@ -34,6 +34,8 @@ mod server;
 
 mod socket;
 
+mod spelling;
+
 pub use call::{HandOver, Means, Parties, PhoneCall};
 pub use media::{Media, MediaSockets, Ports};
 pub use server::{

@@ -34,6 +34,7 @@ use super::refer::Notified;
 use super::register::stay_registered;
 use super::requests;
 use super::socket::ScreenedSocket;
+use super::spelling::Spelling;
 use crate::call::Fault;
 use crate::channel::gate::{Gate, Network};
 use crate::wire::digest::Users;
@@ -373,6 +374,7 @@ impl SipServer {
         let endpoint = EndpointBuilder::new()
             .with_user_agent(concat!("attendant/", env!("CARGO_PKG_VERSION")))
             .with_transport_layer(transport)
+            .with_inspector(Box::new(Spelling))
             .with_cancel_token(stop.clone())
             .build();
         let server = Arc::new(Server {

@@ -18,7 +18,7 @@ fn guarded(changes: &[(&str, &str)]) -> (tempfile::TempDir, TestLine) {
 
 fn parameter<'a>(challenge: &'a str, name: &str) -> &'a str {
     let value = challenge.split(&format!("{name}=")).nth(1).expect(name);
-    value.trim_start_matches('"').split(['"', ',']).next().expect("one")
+    value.trim_start_matches('"').split(['"', ',']).next().expect("one").trim()
 }
 
 /// The challenge by that algorithm.
@@ -57,6 +57,47 @@ fn who_knows_the_password_is_answered_by_either_hash() {
     }
     line.held(2);
     line.empty();
+}
+
+/// The line itself, towards a registrar that prefers what nobody has, then SHA-256.
+#[test]
+fn the_line_proves_itself_by_the_first_hash_that_it_has() {
+    let registrar = Caller::new("127.0.0.1:9".parse().expect("an address"));
+    let uri = format!("sip:127.0.0.1:{}", registrar.port());
+    let line = TestLine::open(&[("sip_registrar", &uri), ("sip_user", "line"), ("sip_password", "secret")]);
+    let registrar = registrar.towards(line.address);
+    let first = registrar.asked();
+    let asks = |algorithm: &str| {
+        format!(
+            "WWW-Authenticate: Digest realm=\"SHA-256\", nonce=\"n1\", algorithm={algorithm}, qop=\"auth\"\r\n"
+        )
+    };
+    registrar.respond(&first, "401 Unauthorized", &["SHA-512-256", "SHA-256", "MD5"].map(asks).concat(), "");
+    let second = registrar.asked();
+    let proof = second.header("Authorization").expect("a proof");
+    assert_eq!(parameter(proof, "algorithm"), "SHA-256", "{proof}");
+    let hash = |text: &str| Algorithm::Sha256.hash(text);
+    let (a1, a2) = (hash("line:SHA-256:secret"), hash(&format!("REGISTER:{uri}")));
+    let (count, own) = (parameter(proof, "nc"), parameter(proof, "cnonce"));
+    assert_eq!(parameter(proof, "response"), hash(&format!("{a1}:n1:{count}:{own}:auth:{a2}")), "{proof}");
+    registrar.respond(&second, "200 OK", "Expires: 600\r\n", "");
+}
+
+/// Two lines: the one that calls is asked for a password, by either hash first.
+#[test]
+fn one_line_calls_another_by_password() {
+    for order in ["SHA-256, MD5", "MD5"] {
+        let (_users, called) = guarded(&[("sip_digest", order)]);
+        let account = [("sip_user", "6001"), ("sip_password", "open sesame")];
+        let calling = TestLine::open(&account);
+        let (dialled, told) = calling.dial(&format!("sip:800@{}", called.address));
+        called.until(1);
+        calling.serving.drain(std::time::Duration::ZERO);
+        dialled.join().expect("it ended");
+        assert_eq!(told.recv().expect("told"), None, "{order}");
+        called.held(1);
+        called.empty();
+    }
 }
 
 #[test]

@@ -413,6 +413,15 @@ impl TestLine {
         (self.stop)();
     }
 
+    /// Waits until so many calls go on.
+    pub(crate) fn until(&self, going_on: usize) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.serving.going_on() != going_on {
+            assert!(Instant::now() < deadline, "{} calls, not {going_on}", self.serving.going_on());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until every place is free again, and every dialog forgotten.
     pub(crate) fn empty(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
