@@ -47,6 +47,15 @@ const TURNS: &str = "
     UNION ALL SELECT hour, dnis, intent, 'resolution', 'no_match', 1 + sum(calls) / 5 FROM call_figures
     WHERE intent LIKE 'intent_%' GROUP BY 1, 2, 3";
 
+/// In two of five calls a turn that no intent took: one of two hundred sentences, or one that nobody else has said.
+const UNMATCHED: &str = "
+    INSERT INTO unmatched (call_id, turn, hour, dnis, intent, stage, words, said)
+    SELECT id, 0, started_at_unix_ms / 3600000, dnis, intent, stage, 'i would like to know about thing ' || thing,
+           (thing + 1) * 9007199254740 % 1000000007 * 4294967296 + thing
+    FROM (SELECT calls.*, CASE started_at_unix_ms / 25000 % 5 WHEN 0 THEN duration_ms % 200
+                               ELSE started_at_unix_ms / 125000 % 1000000 END AS thing
+          FROM calls WHERE id LIKE 'bench-%' AND started_at_unix_ms / 25000 % 5 < 2) AS called";
+
 /// What the records written before left, which the next step counts again.
 const EMPTY: &str = "DELETE FROM hour_figures; DELETE FROM day_call_figures; DELETE FROM day_turn_figures;
     DELETE FROM day_queue_figures;";
@@ -140,7 +149,7 @@ async fn report(name: &str, address: &str, store: &Store) {
     };
     let pool = AnyPool::connect(&url).await.expect("it opens");
     let added_up = &STEP[STEP.find("INSERT INTO hour_figures").expect("it adds up")..];
-    let steps = [&CALLS.replace("NUMBERS", &numbers), FIGURES, TURNS, EMPTY, added_up];
+    let steps = [&CALLS.replace("NUMBERS", &numbers), FIGURES, TURNS, UNMATCHED, EMPTY, added_up];
     for sql in steps {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&pool).await.expect("it is written");
     }
@@ -150,14 +159,19 @@ async fn report(name: &str, address: &str, store: &Store) {
         let began = Instant::now();
         let figures = store.figures(until - days * 24, until).await.expect("it answers");
         let took = began.elapsed();
+        let words = Instant::now();
+        store.unmatched(until - days * 24, until).await.expect("it answers");
+        let words = words.elapsed();
         let found: i64 = figures.hours.iter().map(|c| c.calls).sum();
+        let adding = Instant::now();
         let rows = figures.hours.len() + figures.kinds.len() + figures.turns.len();
         let report = Report::of(&figures, &DeskPlan::empty(), until - days * 24, until);
         assert_eq!(report.total.calls, found);
-        let whole = began.elapsed();
+        let whole = took + adding.elapsed();
         println!(
-            "{name:<11} figures of {what}: {found} calls in {rows} rows, {:.0} ms; with the report {:.0} ms",
+            "{name:<11} figures of {what}: {found} calls in {rows} rows, {:.0} ms, {:.0} of it what no intent took; with the report {:.0} ms",
             took.as_secs_f64() * 1_000.0,
+            words.as_secs_f64() * 1_000.0,
             whole.as_secs_f64() * 1_000.0
         );
     }

@@ -1,8 +1,11 @@
 //! What callers said that no intent took, counted as records are written, and forgotten with them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sqlx::{AnyConnection, Row as _};
+use sha2::{Digest as _, Sha256};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::figures::{HOUR_MS, number, text};
 use super::record::KeptCall;
@@ -34,14 +37,30 @@ pub struct UnmatchedFigures {
 }
 
 const COUNT: &str = "
-    INSERT INTO unmatched (call_id, turn, hour, dnis, intent, stage, words) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT INTO unmatched (call_id, turn, hour, dnis, intent, stage, words, said)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+/// The sentences said most, and when each was said first and last.
+const MOST_SAID: &str = "
+    SELECT said, min(hour) AS first, max(hour) AS last FROM unmatched WHERE hour >= $1 AND hour < $2
+    GROUP BY said ORDER BY count(*) DESC, said LIMIT $3";
+
+/// PostgreSQL has 4 MiB for this otherwise, and sorts hundreds of thousands of sentences on the disk.
+const MEMORY: &str = "SET LOCAL work_mem = '64MB'";
+
+const WORDS: &str = "SELECT words FROM unmatched WHERE said = $1 LIMIT 1";
 
 /// By hour of the day: a year has thousands of hours, and one clock.
-const READ: &str = "
-    SELECT words, hour % 24 AS of_day, dnis, intent, stage, count(*) AS times FROM unmatched
-    WHERE hour >= $1 AND hour < $2 AND words IN (
-        SELECT words FROM unmatched WHERE hour >= $3 AND hour < $4 GROUP BY words ORDER BY count(*) DESC, words LIMIT $5)
-    GROUP BY words, hour % 24, dnis, intent, stage ORDER BY words, of_day, dnis, intent, stage";
+const BY_HOUR_OF_DAY: &str = "
+    SELECT said, hour % 24 AS of_day, dnis, intent, stage, count(*) AS times FROM unmatched
+    WHERE hour >= $1 AND hour < $2 AND said IN (MOST)
+    GROUP BY said, hour % 24, dnis, intent, stage ORDER BY said, of_day, dnis, intent, stage";
+
+/// A number that stands for a sentence: the beginning of its SHA-256.
+fn said(words: &str) -> i64 {
+    let sum = Sha256::digest(words);
+    i64::from_be_bytes(sum[..8].try_into().expect("eight of thirty-two bytes"))
+}
 
 /// Counts what no intent took of a call that is written in the same transaction.
 pub(super) async fn count(connection: &mut AnyConnection, kept: &KeptCall) -> Result<(), sqlx::Error> {
@@ -60,7 +79,8 @@ pub(super) async fn count(connection: &mut AnyConnection, kept: &KeptCall) -> Re
             .bind(record.dnis.as_ref().map_or("", |dnis| dnis.as_str()))
             .bind(record.intent.as_ref().map_or("", |intent| intent.as_str()))
             .bind(turn.stage.to_string())
-            .bind(words);
+            .bind(&words)
+            .bind(said(&words));
         query.execute(&mut *connection).await?;
     }
     Ok(())
@@ -87,12 +107,31 @@ impl Store {
     /// Where the database does not answer.
     pub async fn unmatched(&self, from: i64, until: i64) -> Result<Vec<UnmatchedFigures>, StoreError> {
         let opened = self.current().await?;
+        let mut reading = opened.readers.begin().await.map_err(self.fail())?;
+        if opened.file.is_none() {
+            sqlx::raw_sql(MEMORY).execute(&mut *reading).await.map_err(self.fail())?;
+        }
+        let most = sqlx::query(MOST_SAID).bind(from).bind(until).bind(MOST).fetch_all(&mut *reading).await;
+        let most = most.map_err(self.fail())?;
+        let first = most.iter().map(|row| number(row, "first")).min();
+        let last = most.iter().map(|row| number(row, "last")).max();
+        let (Some(first), Some(last)) = (first, last) else { return Ok(Vec::new()) };
+        let mut sentences = BTreeMap::new();
+        for row in &most {
+            let said = number(row, "said");
+            let words = sqlx::query(WORDS).bind(said).fetch_optional(&mut *reading).await;
+            sentences
+                .insert(said, words.map_err(self.fail())?.map(|row| text(&row, "words")).unwrap_or_default());
+        }
+        let places: Vec<String> = (3..sentences.len() + 3).map(|n| format!("${n}")).collect();
+        let sql = BY_HOUR_OF_DAY.replace("MOST", &places.join(", "));
         let mut all = Vec::new();
-        for [begins, ends] in same_clock(&self.desk.zone, from, until) {
-            let query = sqlx::query(READ).bind(begins).bind(ends).bind(from).bind(until).bind(MOST);
-            let rows = query.fetch_all(&opened.readers).await.map_err(self.fail())?;
+        for [begins, ends] in same_clock(&self.desk.zone, first, last + 1) {
+            let query = sqlx::query(AssertSqlSafe(sql.as_str())).bind(begins).bind(ends);
+            let query = sentences.keys().fold(query, |query, said| query.bind(*said));
+            let rows = query.fetch_all(&mut *reading).await.map_err(self.fail())?;
             all.extend(rows.iter().map(|row| UnmatchedFigures {
-                words: text(row, "words"),
+                words: sentences.get(&number(row, "said")).cloned().unwrap_or_default(),
                 hour: begins + (number(row, "of_day") - begins).rem_euclid(HOURS_OF_DAY),
                 dnis: text(row, "dnis"),
                 intent: text(row, "intent"),
