@@ -18,13 +18,15 @@ pub enum News {
     Voicemail,
     /// A call is over, and its record written.
     Call,
+    /// A caller has said how it was, once the record was written.
+    Rating,
     /// An agent has written a call up.
     WrapUp,
 }
 
 impl News {
     /// All.
-    pub const ALL: [News; 3] = [News::Voicemail, News::Call, News::WrapUp];
+    pub const ALL: [News; 4] = [News::Voicemail, News::Call, News::Rating, News::WrapUp];
 }
 
 impl fmt::Display for News {
@@ -32,6 +34,7 @@ impl fmt::Display for News {
         f.write_str(match self {
             News::Voicemail => "voicemail",
             News::Call => "call",
+            News::Rating => "rating",
             News::WrapUp => "wrap_up",
         })
     }
@@ -164,7 +167,7 @@ impl NotifySpec {
         if self.on.is_empty() {
             return of(
                 "on",
-                format!("notify '{name}' is told of nothing: expected voicemail, call or wrap_up"),
+                format!("notify '{name}' is told of nothing: expected voicemail, call, rating or wrap_up"),
             );
         }
         if self.means().is_none() {
@@ -222,7 +225,8 @@ impl Default for WrapUpSpec {
 }
 
 const NOTE: &str = "{{ intent or 'no intent' }}: {{ outcome }}\
-    {% for name, value in facts | items %}, {{ name }} {{ value }}{% endfor %}{% if remark %}. {{ remark }}{% endif %}";
+    {% for name, value in facts | items %}, {{ name }} {{ value }}{% endfor %}\
+    {% if rating %}, rated {{ rating }} of 5{% endif %}{% if remark %}. {{ remark }}{% endif %}";
 
 /// How an agent wrote a call up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

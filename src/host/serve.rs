@@ -120,7 +120,7 @@ impl Answerer for LineAnswerer {
     }
 
     fn rated(&self, call: &CallId, grade: u8) {
-        match self.line.runtime.block_on(self.line.store.rate(call, grade)) {
+        match self.line.runtime.block_on(self.line.store.rate(call, grade, jiff::Timestamp::now())) {
             Ok(true) => tracing::info!(%call, grade, "a caller has rated"),
             Ok(false) => tracing::warn!(%call, "a rating without a record, or a second one, is not kept"),
             Err(error) => tracing::warn!(%call, %error, "a rating is not kept"),

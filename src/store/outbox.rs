@@ -206,18 +206,38 @@ pub(super) async fn put_out_call(
     plan: &DeskPlan,
     kept: &KeptCall,
 ) -> Result<(), sqlx::Error> {
+    let began = time(i64::try_from(kept.started_at_unix_ms).unwrap_or(i64::MAX));
+    let ended = began.checked_add(Duration::from_millis(kept.record.duration.as_millis())).unwrap_or(began);
+    put_out_record(connection, plan, kept, News::Call, ended).await
+}
+
+/// Puts out that a caller has said how it was, whose record was written before.
+pub(super) async fn put_out_rating(
+    connection: &mut AnyConnection,
+    plan: &DeskPlan,
+    kept: &KeptCall,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    put_out_record(connection, plan, kept, News::Rating, now).await
+}
+
+async fn put_out_record(
+    connection: &mut AnyConnection,
+    plan: &DeskPlan,
+    kept: &KeptCall,
+    news: News,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
     let record = &kept.record;
     let queue = queue_of(plan, kept);
     let disposition = record.disposition.to_string();
     let happened = Happened {
-        news: News::Call,
+        news,
         queue: queue.as_deref(),
         intent: record.intent.as_ref().map(|intent| intent.as_str()),
         disposition: Some(&disposition),
     };
-    let began = time(i64::try_from(kept.started_at_unix_ms).unwrap_or(i64::MAX));
-    let ended = began.checked_add(Duration::from_millis(record.duration.as_millis())).unwrap_or(began);
-    put_out(connection, plan, &happened, &record.id, "", (ended, ended)).await
+    put_out(connection, plan, &happened, &record.id, "", (at, at)).await
 }
 
 /// The queue of a call that needed a person.

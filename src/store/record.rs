@@ -1,5 +1,6 @@
 //! The record of each call, written once and read back.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::AnyConnection;
 use sqlx::Row as _;
@@ -71,12 +72,13 @@ impl Store {
         Ok(Written::Spooled(refused))
     }
 
-    /// Keeps how content a caller was, 1 to 5, who was asked after the record was written, and counts it; false where there
-    /// is no such record, or one that has a rating.
+    /// Keeps how content a caller was, 1 to 5, who was asked after the record was written, counts it, and puts it out to
+    /// whoever is told of that; false where there is no such record, or one that has a rating.
     ///
     /// # Errors
-    /// Where the database cannot be written.
-    pub async fn rate(&self, call: &CallId, grade: u8) -> Result<bool, StoreError> {
+    /// Where the database cannot be written, or holds a record that this release cannot read.
+    pub async fn rate(&self, call: &CallId, grade: u8, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(kept) = self.record(call).await? else { return Ok(false) };
         let opened = self.current().await?;
         let mut transaction = opened.begin().await.map_err(self.fail())?;
         let rated = sqlx::query("UPDATE calls SET rating = $2 WHERE id = $1 AND rating IS NULL");
@@ -85,6 +87,7 @@ impl Store {
             return Ok(false);
         }
         figures::count_rating(&mut transaction, call, grade).await.map_err(self.fail())?;
+        outbox::put_out_rating(&mut transaction, &self.desk, &kept, now).await.map_err(self.fail())?;
         transaction.commit().await.map_err(self.fail())?;
         Ok(true)
     }

@@ -82,16 +82,16 @@ impl Letter {
         let kept = store.record(&news.call).await?;
         let voicemail = match news.news {
             News::Voicemail => store.voicemail(&news.call).await?,
-            News::Call | News::WrapUp => None,
+            News::Call | News::Rating | News::WrapUp => None,
         };
         let written = store.written_up(&news.call).await?;
         let at = match (&news.news, &kept, &voicemail) {
             (News::Voicemail, _, Some(message)) => message.at,
-            (News::Call | News::WrapUp, Some(kept), _) => {
+            (News::Call | News::Rating | News::WrapUp, Some(kept), _) => {
                 let ms = i64::try_from(kept.started_at_unix_ms).unwrap_or(i64::MAX);
                 Timestamp::from_millisecond(ms).unwrap_or(news.created)
             }
-            (News::Voicemail | News::Call | News::WrapUp, _, _) => return Ok(None),
+            (News::Voicemail | News::Call | News::Rating | News::WrapUp, _, _) => return Ok(None),
         };
         let record = kept.map(|kept| kept.record);
         let note = record.as_ref().map(|record| plan.wrap_up.note(record, written.as_ref()));

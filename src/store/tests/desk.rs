@@ -436,7 +436,7 @@ fn a_rating_that_comes_late_is_counted_once(rig: &Rig) {
     rig.write(&store, &record("b"));
     let rate = |call: &str, grade| {
         let call = call.parse().expect("an id");
-        rig.runtime.block_on(store.rate(&call, grade)).expect("it answers")
+        rig.runtime.block_on(store.rate(&call, grade, at(5))).expect("it answers")
     };
     assert!(rate("a", 5) && !rate("a", 1) && !rate("b", 1) && !rate("nobody", 1));
     let read = rig.records(&store).into_iter().find(|r| r.id.as_str() == "a").expect("it is there");

@@ -10,6 +10,7 @@ on_both! {
     news_are_one_nodes_until_its_lease_is_over,
     a_message_waits_for_its_transcript,
     a_call_is_written_up_and_put_out_each_time,
+    a_rating_that_comes_late_is_put_out_once,
     what_was_told_is_forgotten_and_what_was_not_stays,
 }
 
@@ -18,7 +19,7 @@ fn telling(rig: &Rig) -> Store {
     let desk = DeskPlan::parse(
         "desk.toml",
         "[[queue]]\nname = \"orders\"\n[wrap_up]\ndispositions = [\"refunded\"]\n\
-         [[notify]]\nname = \"all\"\non = [\"voicemail\", \"call\", \"wrap_up\"]\nwebhook = \"http://127.0.0.1:9\"\n\
+         [[notify]]\nname = \"all\"\non = [\"voicemail\", \"call\", \"rating\", \"wrap_up\"]\nwebhook = \"http://127.0.0.1:9\"\n\
          [[notify]]\nname = \"few\"\non = [\"call\"]\nintents = [\"billing\"]\nemail = [\"a@b.example\"]",
     );
     let options = StoreOptions { desk: Arc::new(desk.expect("a desk")), ..rig.options() };
@@ -119,6 +120,20 @@ fn a_call_is_written_up_and_put_out_each_time(rig: &Rig) {
     rig.runtime.block_on(store.erase(&number, "the owner", at(300))).expect("it is done");
     assert_eq!(rig.runtime.block_on(store.written_up(&call)).expect("it answers"), None);
     assert_eq!(keys(rig, &store), Vec::<String>::new());
+}
+
+fn a_rating_that_comes_late_is_put_out_once(rig: &Rig) {
+    let store = telling(rig);
+    rig.write(&store, &CallRecord { rating: None, ..record("a") });
+    rig.write(&store, &record("b"));
+    let rate = |call: &str| {
+        let call = call.parse().expect("an id");
+        rig.runtime.block_on(store.rate(&call, 5, at(100))).expect("it answers")
+    };
+    assert!(rate("a") && !rate("a") && !rate("b") && !rate("nobody"));
+    assert_eq!(keys(rig, &store), ["call-a-all", "call-b-all", "rating-a-all"]);
+    let told: Vec<News> = std::iter::from_fn(|| claim(rig, &store, "node-1", 100)).map(|n| n.news).collect();
+    assert_eq!(told, [News::Call, News::Call, News::Rating]);
 }
 
 fn what_was_told_is_forgotten_and_what_was_not_stays(rig: &Rig) {

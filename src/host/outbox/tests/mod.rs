@@ -61,8 +61,11 @@ impl Rig {
     }
 
     fn call(&self) {
-        let record = CallRecord::of_a_return();
-        let written = self.outbox.store.write_record(&record, 1_790_000_000_000);
+        self.write(&CallRecord::of_a_return());
+    }
+
+    fn write(&self, record: &CallRecord) {
+        let written = self.outbox.store.write_record(record, 1_790_000_000_000);
         self.runtime.block_on(written).expect("it is kept");
     }
 
@@ -72,6 +75,12 @@ impl Rig {
         let call: CallId = "call-1".parse().expect("an id");
         let kept = self.runtime.block_on(self.outbox.store.write_up(&call, &written, at(now)));
         assert!(kept.expect("it is kept"));
+    }
+
+    fn rate(&self, grade: u8, now: i64) {
+        let call: CallId = "call-1".parse().expect("an id");
+        let rated = self.runtime.block_on(self.outbox.store.rate(&call, grade, at(now)));
+        assert!(rated.expect("it is kept"));
     }
 
     /// Tells all that is due, and gives where each of the news stands.
@@ -231,7 +240,7 @@ fn a_webhook_gets_the_call_signed_and_its_follow_up_has_words() {
                 "dialled": "800", "seconds": 61.234, "intent": "return_refund", "disposition": "transferred",
                 "cause": "transferred", "stage": "resolution", "rating": 4, "slots": {"order_number": "451288"},
                 "handoff": {"skill": "returns", "reason": "caller_asked", "intent": null, "facts": {"name": "Maria Lopez"}, "last_heard": "agent"},
-                "callback": null, "note": "return_refund: transferred, name Maria Lopez, order_number 451288",
+                "callback": null, "note": "return_refund: transferred, name Maria Lopez, order_number 451288, rated 4 of 5",
             },
         })
     );
@@ -359,10 +368,10 @@ fn unfit(call: &serde_json::Value) -> Option<String> {
 fn a_call_is_one_activity_in_the_crm_however_often_it_is_told() {
     let (url, requests) = espo(&["c1"]);
     let notify = format!(
-        "on = [\"call\", \"wrap_up\"]\nespocrm = \"{url}/\"\nkey_env = \"{KEY}\"\nassigned_user = \"u1\""
+        "on = [\"call\", \"rating\", \"wrap_up\"]\nespocrm = \"{url}/\"\nkey_env = \"{KEY}\"\nassigned_user = \"u1\""
     );
     let rig = Rig::open(&notify, None);
-    rig.call();
+    rig.write(&CallRecord { rating: None, ..CallRecord::of_a_return() });
     assert_eq!(rig.tell(100), [OutgoingState::Told(at(100))], "{:?}", rig.news());
     let got: Vec<Request> = (0..3).map(|_| next(&requests)).collect();
     let body: serde_json::Value = serde_json::from_str(&got[2].body).expect("JSON");
@@ -380,6 +389,11 @@ fn a_call_is_one_activity_in_the_crm_however_often_it_is_told() {
     let got: Vec<Request> = (0..3).map(|_| next(&requests)).collect();
     assert_eq!((got[2].method.as_str(), got[2].target.as_str()), ("PUT", "/api/v1/Call/0001"));
     assert!(got[2].body.contains("A label is on its way."), "{}", got[2].body);
+    rig.rate(2, 300);
+    rig.tell(300);
+    let got: Vec<Request> = (0..3).map(|_| next(&requests)).collect();
+    assert_eq!((got[2].method.as_str(), got[2].target.as_str()), ("PUT", "/api/v1/Call/0001"));
+    assert!(got[2].body.contains("rated 2 of 5. A label is on its way."), "{}", got[2].body);
 }
 
 #[test]
