@@ -48,6 +48,11 @@ pub const KEYS: &[Key] = &[
         help: "no; announced (callers hear the prompt `recording` first, and may refuse), or unannounced",
     },
     Key {
+        name: "record_agents",
+        default: "yes",
+        help: "yes: a call that is recorded goes on being recorded while an agent talks to the caller; no: it ends there",
+    },
+    Key {
         name: "seal_to",
         default: "",
         help: "public keys (age1...), with commas, for which recordings and messages are sealed; without one they lie open",

@@ -38,10 +38,10 @@ pub(crate) fn run(config: &Config, args: &DialArgs) -> anyhow::Result<ExitCode> 
     (sip.tcp, sip.tls, sip.registrar) = (None, None, None);
     let line = Arc::new(show::open_line(config)?);
     let gate = Gate::new(phone::limits(config)?);
-    let recorder = recorder::from_settings(config, &line)?;
+    let recordings = recorder::from_settings(config, &line)?;
     let mut answerer = LineAnswerer::new(line, Arc::clone(&gate));
-    if let Some((recorder, announced)) = &recorder {
-        answerer = answerer.recording(Arc::clone(recorder), *announced);
+    if let Some(recordings) = &recordings {
+        answerer = answerer.recording(recordings.clone());
     }
     let serving = Serving::new(Arc::new(answerer), gate);
     serving.gate().close();
@@ -65,8 +65,8 @@ pub(crate) fn run(config: &Config, args: &DialArgs) -> anyhow::Result<ExitCode> 
     // The last BYE is on its way.
     runtime.block_on(async { tokio::time::sleep(std::time::Duration::from_millis(300)).await });
     running.abort();
-    if let Some((recorder, _)) = recorder {
-        recorder.close();
+    if let Some(recordings) = recordings {
+        recordings.recorder.close();
     }
     Ok(code)
 }

@@ -57,10 +57,10 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
         None => agents,
     };
     let (gate, counted) = (Gate::new(limits), Arc::<Metrics>::default());
-    let recorder = recorder::from_settings(config, &line)?;
+    let recordings = recorder::from_settings(config, &line)?;
     let mut answerer = LineAnswerer::new(Arc::clone(&line), Arc::clone(&gate)).counted_by(&counted);
-    if let Some((recorder, announced)) = &recorder {
-        answerer = answerer.recording(Arc::clone(recorder), *announced);
+    if let Some(recordings) = &recordings {
+        answerer = answerer.recording(recordings.clone());
     }
     let serving = Serving::counted(Arc::new(answerer), gate, counted);
     if let Some(desk) = &desk {
@@ -135,8 +135,8 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     if let Some(desk) = desk {
         desk.close();
     }
-    if let Some((recorder, _)) = recorder {
-        recorder.close();
+    if let Some(recordings) = recordings {
+        recordings.recorder.close();
     }
     drop(telling);
     if let Some(traces) = traces {

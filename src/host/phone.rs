@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::desk::leg::Leg;
 use super::desk::{Arriving, DeskHost, Order, Package, PackageEvent, Place};
 use super::serve::{Answerer, Serving, Survey};
-use super::session::{Arrival, Channel};
+use super::session::{Arrival, Channel, Observer};
 use crate::audio::Frame;
 use crate::call::{Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId, WayOut};
 use crate::channel::gate::Limits;
@@ -344,6 +344,8 @@ struct Telephone {
     agent: String,
     /// Places that the caller had.
     places: u32,
+    /// Where what the agent and the caller say goes.
+    recording: Option<Box<dyn Observer + Send>>,
 }
 
 impl Telephone {
@@ -528,9 +530,22 @@ impl Channel for Telephone {
         self.place.is_some()
     }
 
+    fn record_on(&mut self, recording: Box<dyn Observer + Send>) {
+        self.recording = Some(recording);
+    }
+
     fn finish(&mut self, stopping: &dyn Fn() -> bool) {
         let survey = self.answerer.survey();
-        if !self.call.stay_joined(stopping, survey.is_some()) {
+        // Over once the agent is gone: how content the caller was is written down, not recorded.
+        let mut recording = self.recording.take();
+        let mut heard = |caller: &Frame, agent: &Frame| {
+            if let Some(recording) = &mut recording {
+                recording.frames(caller, agent);
+            }
+        };
+        let stays = self.call.stay_joined(stopping, survey.is_some(), &mut heard);
+        drop(recording);
+        if !stays {
             return;
         }
         // The agent is free for the next caller while this one is asked.
@@ -570,6 +585,7 @@ fn telephone(
         place: None,
         agent: String::new(),
         places: 0,
+        recording: None,
     };
     (Arrival { id, ani, dnis, keypad_only }, telephone)
 }

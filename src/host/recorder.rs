@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 #[cfg(feature = "host")]
 use super::line::Line;
-use super::session::Observer;
+use super::session::{Channel, Observer};
 use crate::audio::{FRAME_SAMPLES, FlacStream, Frame, RATE_HZ};
 use crate::call::{Ani, CallId};
 #[cfg(feature = "host")]
@@ -117,6 +117,26 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// How calls are recorded.
+#[derive(Clone)]
+pub struct Recordings {
+    /// By whom.
+    pub recorder: Arc<Recorder>,
+    /// Callers are told so first of all.
+    pub announced: bool,
+    /// What an agent and the caller say to each other is recorded, too.
+    pub agents: bool,
+}
+
+impl Recordings {
+    /// The conversation is over: the recording ends, or goes on with the agent whom the caller is joined to.
+    pub fn go_on(&self, recording: Option<Recording>, channel: &mut dyn Channel) {
+        if let Some(recording) = recording.filter(|_| self.agents) {
+            channel.record_on(Box::new(recording));
+        }
     }
 }
 
@@ -266,14 +286,19 @@ impl Writer {
     }
 }
 
-/// The recorder that the settings ask for, and whether callers are told; `None` where nobody is recorded.
+/// The recordings that the settings ask for; `None` where nobody is recorded.
 ///
 /// # Errors
-/// A value that `record_calls` does not have, callers who cannot be told because `line.toml` has no words for it, or no
+/// A value that `record_calls` or `record_agents` does not have, callers who cannot be told because `line.toml` has no words for it, or no
 /// thread.
 #[cfg(feature = "host")]
-pub fn from_settings(config: &Config, line: &Line) -> Result<Option<(Arc<Recorder>, bool)>, ConfigError> {
+pub fn from_settings(config: &Config, line: &Line) -> Result<Option<Recordings>, ConfigError> {
     const KEY: &str = "record_calls";
+    let agents = match config.get("record_agents") {
+        "yes" => true,
+        "no" => false,
+        _ => return Err(config.unfit("record_agents", "yes or no")),
+    };
     let announced = match config.get(KEY) {
         "no" => return Ok(None),
         "announced" => true,
@@ -290,7 +315,7 @@ pub fn from_settings(config: &Config, line: &Line) -> Result<Option<(Arc<Recorde
     let folder = config.path("state").join(FOLDER);
     let recorder = Recorder::open(Arc::clone(&line.store), line.runtime.handle().clone(), folder);
     let recorder = recorder.map_err(|e| config.unfit_because(KEY, format!("no thread for it: {e}")))?;
-    Ok(Some((Arc::new(recorder), announced)))
+    Ok(Some(Recordings { recorder: Arc::new(recorder), announced, agents }))
 }
 
 #[cfg(test)]

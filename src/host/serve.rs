@@ -8,7 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::desk::Package;
 use super::metrics::Metrics;
-use super::session::{Arrival, Channel};
+#[cfg(feature = "host")]
+use super::recorder::Recordings;
+use super::session::{Arrival, Channel, Observer};
 use crate::audio::Frame;
 use crate::call::{Ani, CallId, CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId, WayOut};
 use crate::channel::gate::Gate;
@@ -48,7 +50,7 @@ pub trait Answerer: Send + Sync + 'static {
 pub struct LineAnswerer {
     line: Arc<super::line::Line>,
     gate: Arc<Gate>,
-    recorder: Option<(Arc<super::recorder::Recorder>, bool)>,
+    recordings: Option<Recordings>,
     metrics: Arc<Metrics>,
 }
 
@@ -56,13 +58,13 @@ pub struct LineAnswerer {
 impl LineAnswerer {
     /// Answers by this line, and tells the gate how long callers' sentences wait to be recognised.
     pub fn new(line: Arc<super::line::Line>, gate: Arc<Gate>) -> LineAnswerer {
-        LineAnswerer { line, gate, recorder: None, metrics: Arc::default() }
+        LineAnswerer { line, gate, recordings: None, metrics: Arc::default() }
     }
 
-    /// Records all calls; where it is `announced`, callers are told so first of all.
+    /// Records all calls.
     #[must_use]
-    pub fn recording(self, recorder: Arc<super::recorder::Recorder>, announced: bool) -> LineAnswerer {
-        LineAnswerer { recorder: Some((recorder, announced)), ..self }
+    pub fn recording(self, recordings: Recordings) -> LineAnswerer {
+        LineAnswerer { recordings: Some(recordings), ..self }
     }
 
     /// Counts those waits, too.
@@ -78,8 +80,8 @@ impl Answerer for LineAnswerer {
         use super::{engines::RealTimeEngines, session::Session};
 
         let now = jiff::Timestamp::now();
-        let recording =
-            self.recorder.as_ref().map(|(to, _)| to.begin(&arrival.id, arrival.ani.as_ref(), now));
+        let begin = |to: &Recordings| to.recorder.begin(&arrival.id, arrival.ani.as_ref(), now);
+        let recording = self.recordings.as_ref().map(begin);
         let mut milestones = Milestones { call: arrival.id.clone(), recording };
         let (gate, metrics) = (Arc::clone(&self.gate), Arc::clone(&self.metrics));
         let told = Arc::new(move |wait| {
@@ -92,9 +94,13 @@ impl Answerer for LineAnswerer {
         let conversation = crate::conversation::Conversation::new(flow)
             .at(super::local_time())
             .keypad_only(arrival.keypad_only)
-            .recorded(self.recorder.as_ref().is_some_and(|(_, announced)| *announced))
+            .recorded(self.recordings.as_ref().is_some_and(|to| to.announced))
             .taking_messages(self.line.desk.voicemail.clone());
-        Session::new(conversation, &mut engines, &mut milestones).run(arrival, channel, true)
+        let record = Session::new(conversation, &mut engines, &mut milestones).run(arrival, channel, true);
+        if let Some(to) = &self.recordings {
+            to.go_on(milestones.recording, channel);
+        }
+        record
     }
 
     fn tell_screen(&self, package: &Package) {
@@ -388,6 +394,10 @@ impl<C: Channel> Channel for Watched<C> {
 
     fn keep_message(&mut self, id: RequestId, sound: &Arc<[i16]>, handoff: &Handoff) -> bool {
         self.channel.keep_message(id, sound, handoff)
+    }
+
+    fn record_on(&mut self, recording: Box<dyn Observer + Send>) {
+        self.channel.record_on(recording);
     }
 
     fn finish(&mut self, stopping: &dyn Fn() -> bool) {

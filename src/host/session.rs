@@ -65,6 +65,10 @@ pub trait Channel {
         None
     }
 
+    /// The caller is recorded: what is said once the conversation is over goes here, too. Dropping it says that the
+    /// call is over.
+    fn record_on(&mut self, _recording: Box<dyn Observer + Send>) {}
+
     /// The conversation is over. A channel that has joined the caller to a person stays with the two until one
     /// of them hangs up, or until `stopping` says so.
     fn finish(&mut self, _stopping: &dyn Fn() -> bool) {}

@@ -304,9 +304,15 @@ impl PhoneCall {
         self.now
     }
 
-    /// Once joined to an agent: carries sound both ways until one of the two hangs up, or `stopping`. A caller who
-    /// `stays` is not hung up when the agent goes; whether that is so is given.
-    pub fn stay_joined(&mut self, stopping: &dyn Fn() -> bool, stays: bool) -> bool {
+    /// Once joined to an agent: carries sound both ways until one of the two hangs up, or `stopping`. `heard` gets what
+    /// each 20 ms were, the caller's and what the caller heard. A caller who `stays` is not hung up when the agent goes;
+    /// whether that is so is given.
+    pub fn stay_joined(
+        &mut self,
+        stopping: &dyn Fn() -> bool,
+        stays: bool,
+        heard: &mut dyn FnMut(&Frame, &Frame),
+    ) -> bool {
         let Handing::Joined { mut agent, since } = std::mem::replace(&mut self.handing, Handing::Nobody)
         else {
             return false;
@@ -323,6 +329,7 @@ impl PhoneCall {
             let now = self.now + FRAME_DURATION;
             std::thread::sleep(now.since(from).saturating_sub(began.elapsed()));
             let Some(of_caller) = self.exchange(now, &to_caller) else { return false };
+            heard(&of_caller, &to_caller);
             let at_agent = CallTime::ZERO + now.since(since);
             let Some(of_agent) = agent.exchange(at_agent, &of_caller) else {
                 if !stays {

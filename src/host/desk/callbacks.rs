@@ -347,7 +347,8 @@ impl Callbacks {
         if self.settle(promise) {
             tracing::info!(call = %promise.call, "a promise to call back is kept");
         }
-        leg.call.stay_joined(stops.now, false);
+        // Whoever is called back was not told that anything is recorded.
+        leg.call.stay_joined(stops.now, false, &mut |_, _| {});
         Attempt::Reached
     }
 }

@@ -35,6 +35,9 @@ mod nodes;
 mod overload;
 
 #[cfg(feature = "store")]
+mod recorded;
+
+#[cfg(feature = "store")]
 #[path = "../postgres.rs"]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod postgres;
@@ -75,6 +78,8 @@ use attendant::conversation::Conversation;
 use attendant::dialogue::Flow;
 use attendant::host::desk::{DeskHost, Package};
 use attendant::host::phone;
+#[cfg(feature = "store")]
+use attendant::host::recorder::{Recording, Recordings};
 use attendant::host::serve::{Answerer, Serving, Survey};
 use attendant::host::session::{Arrival, Channel, Engines, Observer, Reply, Session, Sound};
 
@@ -102,6 +107,8 @@ struct Notes {
     keys: String,
     heard: Vec<i16>,
     book: Arc<Book>,
+    #[cfg(feature = "store")]
+    recording: Option<Recording>,
 }
 
 impl Observer for Notes {
@@ -117,8 +124,13 @@ impl Observer for Notes {
         }
     }
 
-    fn frames(&mut self, caller: &Frame, _line: &Frame) {
+    #[cfg_attr(not(feature = "store"), expect(unused_variables, reason = "nothing is recorded"))]
+    fn frames(&mut self, caller: &Frame, line: &Frame) {
         self.heard.extend(caller.samples());
+        #[cfg(feature = "store")]
+        if let Some(recording) = &mut self.recording {
+            recording.frames(caller, line);
+        }
     }
 }
 
@@ -172,6 +184,9 @@ struct Book {
     /// Whether callers are asked how content they are, and what they said.
     asks: AtomicBool,
     rated: Mutex<Vec<u8>>,
+    /// How calls are recorded.
+    #[cfg(feature = "store")]
+    recordings: Mutex<Option<Recordings>>,
 }
 
 struct Hums {
@@ -183,10 +198,24 @@ struct Hums {
 
 impl Answerer for Hums {
     fn answer(&self, arrival: Arrival, channel: &mut dyn Channel) -> Option<CallRecord> {
-        let mut notes = Notes { keys: String::new(), heard: Vec::new(), book: Arc::clone(&self.book) };
+        #[cfg(feature = "store")]
+        let recordings = self.book.recordings.lock().expect("no test panicked").clone();
+        let mut notes = Notes {
+            keys: String::new(),
+            heard: Vec::new(),
+            book: Arc::clone(&self.book),
+            #[cfg(feature = "store")]
+            recording: recordings
+                .as_ref()
+                .map(|to| to.recorder.begin(&arrival.id, arrival.ani.as_ref(), jiff::Timestamp::now())),
+        };
         let mut engines = Humming::default();
         let conversation = Conversation::new(Arc::clone(&self.flow)).keypad_only(arrival.keypad_only);
         let record = Session::new(conversation, &mut engines, &mut notes).run(arrival, channel, true)?;
+        #[cfg(feature = "store")]
+        if let Some(to) = recordings {
+            to.go_on(notes.recording.take(), channel);
+        }
         let heard = if self.keeps_sound { notes.heard } else { Vec::new() };
         let held = Held { record: record.clone(), keys: notes.keys, heard };
         self.book.held.lock().expect("no test panicked").push(held);
