@@ -102,6 +102,28 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is about the one thing that was asked, so that others may go through: not about a database that is
+    /// gone, locked, full, or does not let anybody in.
+    pub fn is_about_what_was_asked(&self) -> bool {
+        match self {
+            StoreError::Locked(_)
+            | StoreError::Gone(_)
+            | StoreError::NotADatabase(_)
+            | StoreError::NewerSchema { .. }
+            | StoreError::Unreachable { .. }
+            | StoreError::Refused { .. }
+            | StoreError::Unusable { .. }
+            | StoreError::Spool { .. }
+            | StoreError::Unsupported(_) => false,
+            StoreError::ClaimLost(_)
+            | StoreError::UnknownQuery(_)
+            | StoreError::MissingArgument { .. }
+            | StoreError::Declared { .. }
+            | StoreError::Record { .. }
+            | StoreError::Failed { .. } => true,
+        }
+    }
+
     /// Sorts SQLite's answer by what can be done about it (result codes: sqlite.org/rescode.html).
     pub(super) fn new(path: &Path, error: &sqlx::Error) -> StoreError {
         if path.to_string_lossy().starts_with(super::SERVER) {

@@ -182,6 +182,25 @@ impl Store {
         audit(&mut connection, who, what, subject, now).await.map_err(self.fail())
     }
 
+    /// Writes into the trail that a step of the desk's is not written, since the database refuses it.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn give_up_step(&self, step: &str, of: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.audit(GAVE_UP, step, of, now).await
+    }
+
+    /// How many steps of the desk's were given up and are still in the trail.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn given_up_steps(&self) -> Result<u64, StoreError> {
+        let opened = self.current().await?;
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM audit WHERE who = $1").bind(GAVE_UP);
+        let count = count.fetch_one(&opened.readers).await.map_err(self.fail())?;
+        Ok(count.max(0).unsigned_abs())
+    }
+
     /// The trail, the latest first.
     ///
     /// # Errors
@@ -199,6 +218,9 @@ impl Store {
         Ok(rows.map_err(self.fail())?.iter().map(entry).collect())
     }
 }
+
+/// Who gives steps of the desk's up, in the trail.
+const GAVE_UP: &str = "desk gave up";
 
 impl Forgotten {
     fn note(&mut self, rows: &[sqlx::any::AnyRow]) {

@@ -106,5 +106,14 @@ async fn list(store: Option<&Store>, names: Vec<&str>, json: bool) -> anyhow::Re
         let (head, end) = (show::HEAD.render(), show::HEAD.render_reset());
         anstream::println!("{head}{name}{end}: {}{since}", words(presence));
     }
+    let given_up = match store {
+        Some(store) => store.given_up_steps().await?,
+        None => 0,
+    };
+    if given_up > 0 {
+        anstream::println!(
+            "{given_up} steps of the desk are not written, since the database refused them: `attendant data audit` names them"
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }

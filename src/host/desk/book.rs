@@ -1,7 +1,8 @@
 //! The desk's notes on their way into the store, and what agents say elsewhere on its way to the desk.
 //!
 //! One thread does both, so that a row is never read between two writes of its own. What the store does not take is
-//! tried again, in order, until it does: each step may be written twice and counts once.
+//! tried again, in order, until it does: each step may be written twice and counts once. A step that a store refuses
+//! which answers is given up after some tries, aloud, lest all others wait behind it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -21,6 +22,9 @@ use crate::store::{KeptVoicemail, QueueEntry, Store, StoreError};
 
 /// How often the store is asked what agents have said elsewhere, and steps are tried again that it did not take.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How often a step is tried that a store refuses which answers. Two that lock each other out are through before that.
+const TRIES: u32 = 5;
 
 /// Steps that wait for a store that takes nothing. Past that the oldest are given up, aloud.
 const KEPT: usize = 10_000;
@@ -58,6 +62,8 @@ pub(super) struct Keeper {
     /// Agents' rows as they were last read or written.
     seen: BTreeMap<String, (Presence, Timestamp)>,
     pub(super) waiting: VecDeque<Note>,
+    /// How often the first of these was refused.
+    refused: u32,
     is_down: bool,
 }
 
@@ -81,7 +87,7 @@ impl Book {
             self.recover(now)?;
         }
         let (seen, waiting) = (BTreeMap::new(), VecDeque::new());
-        let mut keeper = Keeper { book: self, door, peers, seen, waiting, is_down: false };
+        let mut keeper = Keeper { book: self, door, peers, seen, waiting, refused: 0, is_down: false };
         keeper.look()?;
         std::thread::Builder::new()
             .name("desk's book".to_owned())
@@ -174,9 +180,17 @@ impl Keeper {
             match self.keep(&note) {
                 Ok(()) => {
                     self.is_down = false;
+                    self.refused = 0;
                     self.is_written();
                 }
                 Err(error) => {
+                    // A message is told lost at once.
+                    let counts = error.is_about_what_was_asked() && !matches!(note, Note::Message(_));
+                    self.refused = if counts { self.refused + 1 } else { 0 };
+                    if self.refused >= TRIES {
+                        self.give_up(&note, &error);
+                        continue;
+                    }
                     self.went_down(&error);
                     // Whoever hears that a message is kept must be told soon, either way.
                     if let Note::Message(message) = &note {
@@ -192,6 +206,18 @@ impl Keeper {
             }
         }
         true
+    }
+
+    /// The store refuses a step for good: the log and the trail say so, and the next has its turn.
+    fn give_up(&mut self, note: &Note, why: &StoreError) {
+        let (step, of) = note.about(&self.book.plan);
+        tracing::error!(step, of, %why, "the store refuses a step of the desk: it is given up, and not written");
+        self.refused = 0;
+        self.is_written();
+        let Book { store, runtime, .. } = &self.book;
+        if let Err(error) = runtime.block_on(store.give_up_step(step, &of, Timestamp::now())) {
+            tracing::warn!(%error, "the trail does not say so");
+        }
     }
 
     fn keep(&mut self, note: &Note) -> Result<(), StoreError> {
@@ -286,5 +312,85 @@ impl Keeper {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::DeskHost;
+    use super::*;
+    use crate::desk::Outcome;
+
+    /// A book on a database that refuses to end the place of one call.
+    fn keeper(folder: &std::path::Path) -> (tokio::runtime::Runtime, Keeper) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let file = folder.join("desk.db");
+        let plan = Arc::new(DeskPlan::empty());
+        let store = runtime.block_on(async {
+            let store = Store::open(&file).await.expect("it opens");
+            let refuses = "CREATE TRIGGER refuses BEFORE UPDATE ON queue_entries WHEN NEW.call_id = 'bad'
+                           BEGIN SELECT RAISE(ABORT, 'no'); END";
+            let pool =
+                sqlx::AnyPool::connect(&format!("sqlite://{}", file.display())).await.expect("it opens");
+            sqlx::raw_sql(refuses).execute(&pool).await.expect("it is written");
+            pool.close().await;
+            store
+        });
+        let (desk, _notes) = DeskHost::open(Arc::clone(&plan));
+        let book = Book {
+            store: Arc::new(store),
+            runtime: runtime.handle().clone(),
+            node: "here".to_owned(),
+            plan,
+            messages: folder.join("voicemail"),
+            ear: None,
+        };
+        let (seen, waiting) = (BTreeMap::new(), VecDeque::new());
+        let keeper =
+            Keeper { book, door: desk.door(), peers: None, seen, waiting, refused: 0, is_down: false };
+        (runtime, keeper)
+    }
+
+    fn calls(runtime: &tokio::runtime::Runtime, store: &Store) -> Vec<String> {
+        let open = runtime.block_on(store.open_entries()).expect("it answers");
+        open.into_iter().map(|entry| entry.call.to_string()).collect()
+    }
+
+    #[test]
+    fn a_step_that_is_refused_for_good_holds_up_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (runtime, mut keeper) = keeper(folder.path());
+        let store = Arc::clone(&keeper.book.store);
+        for call in ["bad", "good"] {
+            let call: CallId = call.parse().expect("an id");
+            let entry = QueueEntry::new(call.clone(), "everyone", "here", Timestamp::UNIX_EPOCH);
+            assert!(runtime.block_on(store.enqueue(&entry, 60)).expect("it is written"));
+            let outcome = Outcome::Abandoned;
+            keeper.receive(Note::Left { call, outcome, agent: None, at: Timestamp::UNIX_EPOCH });
+        }
+        for _ in 1..TRIES {
+            assert!(!keeper.write(), "it may pass");
+        }
+        assert_eq!(calls(&runtime, &store), ["bad", "good"]);
+        assert_eq!(runtime.block_on(store.given_up_steps()).expect("it answers"), 0);
+        assert!(keeper.write(), "all others are written");
+        assert_eq!(calls(&runtime, &store), ["bad"]);
+        assert_eq!(runtime.block_on(store.given_up_steps()).expect("it answers"), 1);
+        let trail = runtime.block_on(store.audit_trail(1)).expect("it answers");
+        assert_eq!((trail[0].what.as_str(), trail[0].subject.as_str()), ("left", "bad"));
+    }
+
+    #[test]
+    fn a_store_that_is_gone_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_runtime, mut keeper) = keeper(folder.path());
+        std::fs::remove_file(folder.path().join("desk.db")).expect("it is there");
+        let (outcome, at) = (Outcome::Abandoned, Timestamp::UNIX_EPOCH);
+        keeper.receive(Note::Left { call: "good".parse().expect("an id"), outcome, agent: None, at });
+        for _ in 0..3 * TRIES {
+            assert!(!keeper.write());
+        }
+        assert_eq!(keeper.waiting.len(), 1);
     }
 }

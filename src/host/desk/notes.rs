@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Order;
 use crate::call::{Ani, CallId, Handoff, RequestId};
-use crate::desk::{AgentId, Callback, Outcome, Presence, QueuePlace};
+use crate::desk::{AgentId, Callback, DeskPlan, Outcome, Presence, QueuePlace};
 
 /// A step of the desk's, for the store.
 #[derive(Debug)]
@@ -91,6 +91,26 @@ pub enum Note {
     },
     /// A message was left.
     Message(Message),
+}
+
+impl Note {
+    /// Which kind of step it is, and of which call or agent.
+    pub(super) fn about(&self, plan: &DeskPlan) -> (&'static str, String) {
+        let name = |agent: &AgentId| plan.agents[agent.0].spec.name.clone();
+        match self {
+            Note::Queued { place, .. } => ("queued", place.call.to_string()),
+            Note::Claim { call, .. } => ("claim", call.to_string()),
+            Note::Held { call, .. } => ("held", call.to_string()),
+            Note::Released { call, .. } => ("released", call.to_string()),
+            Note::Stated { agent, .. } => ("stated", name(agent)),
+            Note::Changed => ("changed", String::new()),
+            Note::Left { call, .. } => ("left", call.to_string()),
+            Note::Handled { queue, .. } => ("handled", queue.clone()),
+            Note::Promised(promise) => ("promised", promise.call.to_string()),
+            Note::Agent { name, .. } => ("agent", name.clone()),
+            Note::Message(message) => ("message", message.call.to_string()),
+        }
+    }
 }
 
 /// A message that a caller left.
