@@ -33,8 +33,8 @@ pub struct Shared {
     pub agents: Vec<KeptAgent>,
     /// The last handle times by queue, oldest first: ringing; and talking and writing up.
     pub times: BTreeMap<String, Vec<(Duration, Duration)>>,
-    /// Nodes that live, by name.
-    pub nodes: Vec<String>,
+    /// Nodes that live, and the fingerprint of the desk that each goes by.
+    pub nodes: BTreeMap<String, String>,
 }
 
 /// Whom a node wants to ring, and for whom.
@@ -100,8 +100,8 @@ impl Listener {
 }
 
 const JOIN: &str = "
-    INSERT INTO nodes (name, beat_unix_ms) VALUES ($1, $2)
-    ON CONFLICT (name) DO UPDATE SET beat_unix_ms = excluded.beat_unix_ms";
+    INSERT INTO nodes (name, beat_unix_ms, desk) VALUES ($1, $2, $3)
+    ON CONFLICT (name) DO UPDATE SET beat_unix_ms = excluded.beat_unix_ms, desk = excluded.desk";
 
 const MINE: &str = "SELECT * FROM queue_entries WHERE call_id = $1 AND node = $2 AND state = 'waiting'";
 
@@ -170,13 +170,13 @@ impl Store {
         Ok(Some(Listener { notes: Some(notes), name: self.path.clone(), runtime }))
     }
 
-    /// A node begins, or begins anew after it was thought dead.
+    /// A node begins, or begins anew after it was thought dead. `desk` is the fingerprint of the desk that it goes by.
     ///
     /// # Errors
     /// Where the database cannot be written.
-    pub async fn join_node(&self, node: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn join_node(&self, node: &str, desk: &str, now: Timestamp) -> Result<(), StoreError> {
         let opened = self.current().await?;
-        let done = sqlx::query(JOIN).bind(node).bind(ms(now)).execute(&opened.writer).await;
+        let done = sqlx::query(JOIN).bind(node).bind(ms(now)).bind(desk).execute(&opened.writer).await;
         done.map(|_| ()).map_err(self.fail())
     }
 
@@ -396,9 +396,10 @@ impl Store {
             let one = (time(&row, "ring_ms"), time(&row, "handle_ms"));
             times.entry(text(&row, "queue")).or_default().push(one);
         }
-        let rows = sqlx::query("SELECT name FROM nodes WHERE beat_unix_ms > $1 ORDER BY name").bind(alive);
+        let rows = sqlx::query("SELECT name, desk FROM nodes WHERE beat_unix_ms > $1").bind(alive);
         let rows = rows.fetch_all(&opened.readers).await.map_err(self.fail())?;
-        Ok(Shared { entries, agents, times, nodes: rows.iter().map(|row| text(row, "name")).collect() })
+        let nodes = rows.iter().map(|row| (text(row, "name"), text(row, "desk"))).collect();
+        Ok(Shared { entries, agents, times, nodes })
     }
 }
 

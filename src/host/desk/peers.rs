@@ -36,11 +36,32 @@ pub(super) struct Peers {
     beat: Instant,
     /// Something has changed.
     pub(super) must_look: bool,
+    /// Nodes of which the log has said that they go by another desk, and which.
+    named: BTreeMap<String, String>,
 }
 
 impl Peers {
     pub(super) fn new() -> Peers {
-        Peers { nodes: Vec::new(), own: BTreeMap::new(), written: 0, beat: Instant::now(), must_look: true }
+        Peers {
+            nodes: Vec::new(),
+            own: BTreeMap::new(),
+            written: 0,
+            beat: Instant::now(),
+            must_look: true,
+            named: BTreeMap::new(),
+        }
+    }
+
+    /// Nodes that go by another desk than this one, each named once.
+    fn strangers(&mut self, own: &str, nodes: &BTreeMap<String, String>) -> Vec<String> {
+        self.named.retain(|name, desk| nodes.get(name) == Some(desk));
+        let others = nodes.iter().filter(|(_, desk)| *desk != own);
+        others
+            .filter(|(name, desk)| {
+                self.named.insert((*name).clone(), (*desk).clone()).as_ref() != Some(*desk)
+            })
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// Whether an agent is this node's to ring while nobody can be asked: each agent is one node's of those that were
@@ -58,7 +79,7 @@ impl Book {
     pub(super) fn join(&self, door: &DeskDoor) -> Result<(), StoreError> {
         let (plan, now) = (CallbackPlan::of(&self.plan), Timestamp::now());
         let promises = self.runtime.block_on(async {
-            self.store.join_node(&self.node, now).await?;
+            self.store.join_node(&self.node, &self.plan.fingerprint, now).await?;
             self.store.recover_dead(&plan, now, LEASE).await
         })?;
         told_of(promises.len());
@@ -117,13 +138,13 @@ impl Keeper {
         };
         peers.beat = Instant::now();
         let Book { store, runtime, node, plan, .. } = &self.book;
-        let (plan, now) = (CallbackPlan::of(plan), Timestamp::now());
+        let (callbacks, now) = (CallbackPlan::of(plan), Timestamp::now());
         let (lives, promises) = runtime.block_on(async {
             let lives = store.beat(node, now).await?;
             if !lives {
-                store.join_node(node, now).await?;
+                store.join_node(node, &plan.fingerprint, now).await?;
             }
-            Ok::<_, StoreError>((lives, store.recover_dead(&plan, now, LEASE).await?))
+            Ok::<_, StoreError>((lives, store.recover_dead(&callbacks, now, LEASE).await?))
         })?;
         told_of(promises.len());
         if !lives {
@@ -153,7 +174,14 @@ impl Keeper {
         let Some(peers) = &mut self.peers else { return Ok(()) };
         peers.must_look = false;
         let Shared { entries, agents, times, nodes } = shared;
-        peers.nodes = nodes;
+        for other in peers.strangers(&plan.fingerprint, &nodes) {
+            tracing::error!(
+                node = other,
+                "another node goes by another intents/desk.toml: put the same file on all nodes, and start again those \
+                 that have the old one"
+            );
+        }
+        peers.nodes = nodes.into_keys().collect();
         let queue = |name: &str| plan.queues.iter().position(|queue| queue.spec.name == name).map(QueueId);
         let view = View {
             places: entries.iter().filter_map(|entry| entry.place(plan)).collect(),
@@ -243,5 +271,24 @@ impl Keeper {
             self.door.claimed(&call, agent, if granted { Ok(()) } else { Err(Denial::Taken) });
             *note = if granted { Note::Held { call, agent } } else { Note::Released { call, agent } };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_goes_by_another_desk_is_named_once_and_again_when_that_changes() {
+        let mut peers = Peers::new();
+        let nodes = |theirs: &[(&str, &str)]| {
+            theirs.iter().map(|(name, desk)| ((*name).to_owned(), (*desk).to_owned())).collect()
+        };
+        let mut named = |theirs: &[(&str, &str)]| peers.strangers("ours", &nodes(theirs));
+        assert_eq!(named(&[("a", "ours"), ("b", "old")]), ["b"]);
+        assert_eq!(named(&[("a", "ours"), ("b", "old")]), [""; 0]);
+        assert_eq!(named(&[("b", "older"), ("c", "old")]), ["b", "c"]);
+        assert_eq!(named(&[("b", "ours"), ("c", "old")]), [""; 0]);
+        assert_eq!(named(&[("b", "older")]), ["b"]);
     }
 }

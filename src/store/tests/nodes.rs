@@ -64,7 +64,7 @@ impl Two<'_> {
         let two = Two { rig, store };
         two.now(two.store.write_skills(&plan(), at(0)));
         for node in ["one", "two"] {
-            two.now(two.store.join_node(node, at(0)));
+            two.now(two.store.join_node(node, "desk", at(0)));
         }
         for agent in ["ana", "ben"] {
             two.now(two.store.sign_agent(agent, Presence::Ready, "themselves", at(0)));
@@ -158,7 +158,7 @@ fn a_node_that_was_thought_dead_takes_its_callers_back(rig: &Rig) {
     two.now(two.store.beat("two", at(20)));
     assert_eq!(two.now(two.store.recover_dead(&callbacks(), at(20), LEASE)).len(), 1);
     assert!(!two.now(two.store.beat("one", at(21))), "it is told");
-    two.now(two.store.join_node("one", at(21)));
+    two.now(two.store.join_node("one", "desk", at(21)));
     two.now(two.store.revive_place(&cut, 60));
     assert_eq!(two.seen_by("two", 21).entries.iter().map(|e| e.call.as_str()).collect::<Vec<_>>(), ["cut"]);
     let none = two.now(two.store.claim_callback(&callbacks(), "two", at(22), LEASE));
@@ -258,7 +258,7 @@ async fn node_at_work(store: Store, node: u64) -> Vec<CallId> {
     let (name, mut rng) = (format!("node-{node}"), fastrand::Rng::with_seed(node));
     let (plan, promises) = (plan(), callbacks());
     let mut answered = Vec::new();
-    store.join_node(&name, at(0)).await.expect("it joins");
+    store.join_node(&name, "desk", at(0)).await.expect("it joins");
     for n in 0..60_i64 {
         let now = at(n);
         let call = format!("{name}-{n}");
@@ -291,7 +291,7 @@ async fn node_at_work(store: Store, node: u64) -> Vec<CallId> {
             // Its lease may be over by this clock.
             let _ = store.settle_callback(&promise, &name).await;
         }
-        store.join_node(&name, now).await.expect("it joins");
+        store.join_node(&name, "desk", now).await.expect("it joins");
     }
     answered
 }

@@ -1,0 +1,3 @@
+-- Which desk a node goes by: nodes that share a queue have to agree.
+
+ALTER TABLE nodes ADD COLUMN desk TEXT NOT NULL DEFAULT '';
