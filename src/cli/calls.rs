@@ -57,10 +57,11 @@ pub(crate) fn run(config: &Config, args: &CallsArgs) -> anyhow::Result<ExitCode>
             continue;
         }
         anstream::println!(
-            "{}{}{} {} {} intent={} turns={} stage={} ended by {}",
+            "{}{}{} {} {} {} intent={} turns={} stage={} ended by {}",
             show::HEAD.render(),
             record.id,
             show::HEAD.render_reset(),
+            kept.local().strftime("%Y-%m-%d %H:%M:%S %Z"),
             record.duration,
             record.disposition,
             record.intent.as_ref().map_or("-", |i| i.as_str()),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::agents::Seat;
 use super::plan::{Agent, DeskPlan, Queue, Strategy, digits};
 use super::{AgentId, QueueId, WayOut};
-use crate::call::{CallId, Dnis, IntentName};
+use crate::call::{CallId, Dnis, Handoff, IntentName};
 
 /// A call with an agent in the past.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,17 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A caller who is handed over. The customer's `tier` and `language` are facts, where the look-up of them has these.
+    pub fn handed_over(call: CallId, handoff: &Handoff) -> Caller {
+        let fact = |name: &str| handoff.facts.get(name).map(|fact| fact.expose().clone());
+        Caller {
+            intent: handoff.intent.clone(),
+            tier: fact("tier"),
+            language: fact("language"),
+            ..Caller::new(call, &handoff.skill)
+        }
+    }
+
     /// A caller of whom nothing is known but the skill.
     pub fn new(call: CallId, skill: &str) -> Caller {
         Caller {

@@ -15,6 +15,7 @@ use crate::audio::Frame;
 use crate::call::{Ani, CallId, CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId, WayOut};
 use crate::channel::gate::Gate;
 use crate::channel::load::Punctuality;
+use crate::desk::Spoken;
 
 /// What callers are asked when an agent has hung up, and told after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,11 @@ pub trait Answerer: Send + Sync + 'static {
 
     /// A caller has said how content they are, 1 to 5.
     fn rated(&self, _call: &CallId, _grade: u8) {}
+
+    /// The agent whom a number spoke to last. May take as long as the store does.
+    fn spoken_last(&self, _number: &Ani) -> Option<Spoken> {
+        None
+    }
 }
 
 /// A line with its engines.
@@ -133,6 +139,13 @@ impl Answerer for LineAnswerer {
         }
     }
 
+    fn spoken_last(&self, number: &Ani) -> Option<Spoken> {
+        self.line.runtime.block_on(self.line.store.spoken_last(number)).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the agent whom a caller spoke to last is not known");
+            None
+        })
+    }
+
     fn speak(&self, sentence: &str) -> Vec<i16> {
         let prompt = crate::call::Prompt {
             name: "briefing".to_owned(),
@@ -162,7 +175,7 @@ struct Milestones {
 }
 
 #[cfg(feature = "host")]
-impl super::session::Observer for Milestones {
+impl Observer for Milestones {
     fn action(&mut self, now: CallTime, action: &crate::call::Action) {
         if let crate::call::Action::Note(crate::call::Note::Decided { decision, .. }) = action {
             tracing::debug!(call = %self.call, at = %now, decision, "decided");

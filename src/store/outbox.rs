@@ -247,7 +247,7 @@ pub(super) fn queue_of(plan: &DeskPlan, kept: &KeptCall) -> Option<String> {
     let caller = Caller {
         intent: record.intent.clone(),
         dnis: record.dnis.clone(),
-        ..Caller::new(record.id.clone(), &handoff.skill)
+        ..Caller::handed_over(record.id.clone(), handoff)
     };
     Some(plan.queue_of(&caller).to_owned())
 }

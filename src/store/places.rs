@@ -11,7 +11,9 @@ use super::claims::{after, claim, for_update, keep_promise, ms, number_of, time,
 use super::figures::{self, number, text};
 use super::{Store, StoreError};
 use crate::call::{Ani, CallId};
-use crate::desk::{AgentId, Callback, CallbackPlan, DeskPlan, Outcome, QueueId, QueuePlace, Window, digits};
+use crate::desk::{
+    AgentId, Callback, CallbackPlan, DeskPlan, Outcome, QueueId, QueuePlace, Spoken, Window, digits,
+};
 
 /// A place in a queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +121,13 @@ const END_ENTRY: &str = "
     UPDATE queue_entries SET state = 'over', outcome = $2, agent = $3, waited_ms = $4, ended_unix_ms = $5
     WHERE call_id = $1 AND state <> 'over'";
 
+/// A call's second place and those after it bear its id and a number.
+const SPOKEN_LAST: &str = "
+    SELECT q.agent, c.rating FROM queue_entries q
+        LEFT JOIN calls c ON c.id IN (q.call_id, substr(q.call_id, 1, length(q.call_id) - 2))
+    WHERE q.same_as = $1 AND q.outcome = 'answered' AND q.agent IS NOT NULL
+    ORDER BY q.ended_unix_ms DESC, q.call_id DESC LIMIT 1";
+
 const NEXT_ENTRY: &str = "
     SELECT * FROM queue_entries WHERE queue = $1 AND (state = 'waiting'
         OR (state = 'claimed' AND claim_until_unix_ms <= $2))
@@ -217,6 +226,20 @@ impl Store {
         let done = done.map_err(self.fail())?;
         transaction.commit().await.map_err(self.fail())?;
         Ok(done)
+    }
+
+    /// The agent who had the last call from a number that waited for one, and how the caller rated it.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn spoken_last(&self, number: &Ani) -> Result<Option<Spoken>, StoreError> {
+        let opened = self.current().await?;
+        let last = sqlx::query(SPOKEN_LAST).bind(digits(number.expose()));
+        let row = last.fetch_optional(&opened.readers).await.map_err(self.fail())?;
+        Ok(row.map(|row| Spoken {
+            agent: text(&row, "agent"),
+            rating: row.try_get::<Option<i64>, _>("rating").ok().flatten().and_then(|n| u8::try_from(n).ok()),
+        }))
     }
 
     /// Counts the time that a call took an agent, talking and writing up.

@@ -1,6 +1,7 @@
 //! The record of each call, written once and read back.
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::AnyConnection;
 use sqlx::Row as _;
@@ -14,6 +15,9 @@ use crate::call::{CallId, CallRecord, CallTime, Handoff, Pii};
 pub struct KeptCall {
     /// Milliseconds since 1970-01-01 UTC at which the call arrived.
     pub started_at_unix_ms: u64,
+    /// The line's zone then, by its IANA name; `None` where it has none, and of calls before it was kept.
+    #[serde(default)]
+    pub zone: Option<String>,
     /// Everything else.
     pub record: CallRecord,
 }
@@ -31,8 +35,8 @@ pub enum Written {
 
 const INSERT_CALL: &str = "
     INSERT INTO calls (id, started_at_unix_ms, duration_ms, ani, dnis, intent, slots, turns, disposition, cause,
-                       stage, reference, rating, callback, look_ups)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING";
+                       stage, reference, rating, callback, look_ups, zone)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (id) DO NOTHING";
 
 const INSERT_HANDOFF: &str = "
     INSERT INTO handoffs (call_id, skill, reason, intent, facts, last_heard) VALUES ($1, $2, $3, $4, $5, $6)";
@@ -48,6 +52,16 @@ const SELECT_ALL: &str = concat!(select_calls!(), "ORDER BY c.started_at_unix_ms
 
 const SELECT_ONE: &str = concat!(select_calls!(), "WHERE c.id = $1");
 
+impl KeptCall {
+    /// When the call arrived, as clocks where the line is said it; in UTC where its zone is not known.
+    pub fn local(&self) -> Zoned {
+        let at =
+            i64::try_from(self.started_at_unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let zone = self.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
+        at.unwrap_or(Timestamp::MAX).to_zoned(zone.unwrap_or(TimeZone::UTC))
+    }
+}
+
 impl Store {
     /// Writes a call's record, whole or not at all, and once however often it is asked to; with it the callback
     /// that was promised, and its figures. Where the
@@ -61,7 +75,8 @@ impl Store {
         record: &CallRecord,
         started_at_unix_ms: u64,
     ) -> Result<Written, StoreError> {
-        let kept = KeptCall { started_at_unix_ms, record: record.clone() };
+        let zone = self.desk.zone.iana_name().map(str::to_owned);
+        let kept = KeptCall { started_at_unix_ms, zone, record: record.clone() };
         let refused = match self.insert(&kept).await {
             Ok(true) => return Ok(Written::Stored),
             Ok(false) => return Ok(Written::AlreadyThere),
@@ -151,6 +166,7 @@ async fn insert_call(connection: &mut AnyConnection, kept: &KeptCall) -> Result<
         .bind(record.rating.map(i64::from))
         .bind(record.callback.as_ref().map(json))
         .bind(json(&record.look_ups))
+        .bind(&kept.zone)
         .execute(connection)
         .await?;
     Ok(done.rows_affected() > 0)
@@ -208,7 +224,7 @@ impl Fields<'_> {
             look_ups: self.json("look_ups")?,
         };
         let started_at_unix_ms = self.millis("started_at_unix_ms")?;
-        Ok(KeptCall { started_at_unix_ms, record })
+        Ok(KeptCall { started_at_unix_ms, zone: self.text("zone")?, record })
     }
 
     fn handoff(&self) -> Result<Option<Handoff>, String> {

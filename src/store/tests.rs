@@ -361,7 +361,7 @@ fn a_server_that_is_not_there_is_reported_without_its_password() {
 
 fn a_crash_between_writing_and_removing_doubles_nothing(rig: &Rig) {
     let store = rig.open();
-    let kept = KeptCall { started_at_unix_ms: 1_790_000_000_000, record: record("call-1") };
+    let kept = KeptCall { started_at_unix_ms: 1_790_000_000_000, zone: None, record: record("call-1") };
     rig.write(&store, &kept.record);
     rig.runtime.block_on(store.spool().put(kept)).expect("it can be written");
     rig.runtime.block_on(store.flush_spool()).expect("it answers");
@@ -371,7 +371,7 @@ fn a_crash_between_writing_and_removing_doubles_nothing(rig: &Rig) {
 
 fn a_spooled_file_that_is_no_record_holds_up_nothing_and_is_kept(rig: &Rig) {
     let store = rig.open();
-    let kept = |id| KeptCall { started_at_unix_ms: 0, record: record(id) };
+    let kept = |id| KeptCall { started_at_unix_ms: 0, zone: None, record: record(id) };
     rig.runtime.block_on(store.spool().put(kept("call-1"))).expect("it can be written");
     rig.runtime.block_on(store.spool().put(kept("call-3"))).expect("it can be written");
     fs::write(store.spool().folder().join("call-2.json"), "{\"started").expect("it can be written");
@@ -387,7 +387,7 @@ fn a_spooled_record_is_for_its_owner_only() {
 
     let rig = Rig::new();
     let spool = Spool::new(rig.folder.path().join("spool"));
-    let kept = KeptCall { started_at_unix_ms: 0, record: record("call-1") };
+    let kept = KeptCall { started_at_unix_ms: 0, zone: None, record: record("call-1") };
     rig.runtime.block_on(spool.put(kept)).expect("it can be written");
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(spool.folder()), 0o700);
@@ -506,7 +506,7 @@ fn any_record_comes_back_as_it_was_through_the_database_and_the_spool(rig: &Rig)
         cases.set(cases.get() + 1);
         let id: String = format!("{}-{}", cases.get(), call.id).chars().take(64).collect();
         let id = id.parse().expect("an id");
-        let kept = KeptCall { started_at_unix_ms: started, record: CallRecord { id, ..call } };
+        let kept = KeptCall { started_at_unix_ms: started, zone: None, record: CallRecord { id, ..call } };
         let first = rig.runtime.block_on(async {
             if spooled {
                 store.spool().put(kept.clone()).await?;

@@ -177,13 +177,14 @@ fn of_record(kept: &KeptCall, args: &RouteArgs) -> anyhow::Result<(Caller, Times
     let handoff = handoff.as_ref().with_context(|| format!("call '{id}' was not handed to a person"))?;
     let ended_ms = kept.started_at_unix_ms.saturating_add(duration.as_millis());
     let at = Timestamp::from_millisecond(i64::try_from(ended_ms)?)?;
+    let known = Caller::handed_over(id.clone(), handoff);
     let caller = Caller {
         intent: handoff.intent.clone().or_else(|| intent.clone()),
         dnis: dnis.clone(),
-        language: args.language.clone(),
-        tier: args.tier.clone(),
+        language: args.language.clone().or_else(|| known.language.clone()),
+        tier: args.tier.clone().or_else(|| known.tier.clone()),
         last: args.last.as_deref().map(spoken).transpose()?,
-        ..Caller::new(id.clone(), &handoff.skill)
+        ..known
     };
     Ok((caller, at))
 }

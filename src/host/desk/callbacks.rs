@@ -220,15 +220,20 @@ impl Callbacks {
     fn caller(&self, promise: &Callback) -> (Caller, String) {
         let kept = self.runtime.block_on(self.store.record(&promise.call)).ok().flatten();
         let handoff = kept.as_ref().and_then(|kept| kept.record.handoff.clone());
-        let skill = handoff.as_ref().map(|handoff| handoff.skill.clone()).unwrap_or_default();
+        let last = self.runtime.block_on(self.store.spoken_last(&promise.number)).ok().flatten();
         // The call's own place is over: each attempt has one of its own.
         let place = format!("back-{}", crate::host::unique()).parse().expect("letters, digits and dashes");
+        let known = match &handoff {
+            Some(handoff) => Caller::handed_over(place, handoff),
+            None => Caller::new(place, ""),
+        };
         let caller = Caller {
             intent: kept.as_ref().and_then(|kept| kept.record.intent.clone()),
             dnis: kept.as_ref().and_then(|kept| kept.record.dnis.clone()),
+            last,
             since: Some(promise.since),
             call_back: true,
-            ..Caller::new(place, &skill)
+            ..known
         };
         let about = handoff.map(|handoff| briefing_of(&handoff)).unwrap_or_default();
         (caller, format!("A callback. {about} I am calling them now."))

@@ -24,6 +24,8 @@ on_both! {
     what_is_old_is_forgotten_and_the_figures_stay,
     what_no_intent_took_goes_with_its_record,
     a_rating_that_comes_late_is_counted_once,
+    the_agent_spoken_to_last_is_known_with_the_rating,
+    a_calls_time_has_the_lines_zone_beside_it,
     one_customers_data_is_erased,
     two_can_open_an_empty_database_at_once,
     what_an_agent_wants_is_not_wiped_out,
@@ -197,7 +199,8 @@ fn a_record_brings_its_promise(rig: &Rig) {
     };
     rig.write(&store, &promised("a", "5550100"));
     rig.write(&store, &promised("a", "5550100"));
-    let kept = KeptCall { started_at_unix_ms: 1_790_000_000_000, record: promised("b", "5550101") };
+    let kept =
+        KeptCall { started_at_unix_ms: 1_790_000_000_000, zone: None, record: promised("b", "5550101") };
     rig.runtime.block_on(store.spool().put(kept)).expect("it is kept");
     rig.runtime.block_on(store.flush_spool()).expect("it is written");
     let all = rig.runtime.block_on(store.callbacks()).expect("it answers");
@@ -279,7 +282,7 @@ fn some_call(n: usize, (hour, caller, kind, _): Some) -> KeptCall {
         turns: (0..kind % 3).map(|n| turn(if n == 0 { "accept" } else { "no_match" })).collect(),
         ..record(&format!("call-{n}"))
     };
-    KeptCall { started_at_unix_ms: started.cast_unsigned(), record }
+    KeptCall { started_at_unix_ms: started.cast_unsigned(), zone: None, record }
 }
 
 /// Counted call by call, as it is defined: a call before the last of the same number about the same.
@@ -430,6 +433,43 @@ fn what_no_intent_took_goes_with_its_record(rig: &Rig) {
     assert_eq!(read(), []);
 }
 
+fn a_calls_time_has_the_lines_zone_beside_it(rig: &Rig) {
+    let desk =
+        DeskPlan::parse("desk.toml", "zone = \"Europe/Berlin\"\n[[queue]]\nname = \"all\"").expect("a desk");
+    let options = StoreOptions { desk: Arc::new(desk), ..rig.options() };
+    let store = rig.runtime.block_on(Store::open_with(rig.address(), options)).expect("it opens");
+    rig.write(&store, &record("a"));
+    let kept = rig.runtime.block_on(store.record(&"a".parse().expect("an id"))).expect("it answers");
+    let kept = kept.expect("it is there");
+    assert_eq!((kept.started_at_unix_ms, kept.zone.as_deref()), (1_790_000_000_000, Some("Europe/Berlin")));
+    assert_eq!(kept.local().to_string(), "2026-09-21T16:13:20+02:00[Europe/Berlin]");
+}
+
+fn the_agent_spoken_to_last_is_known_with_the_rating(rig: &Rig) {
+    let store = rig.open();
+    let answered = |call: &str, number: &str, agent: &str, ended: i64| {
+        let place = QueueEntry { ani: number.parse().ok(), ..entry(call, 0, 0) };
+        rig.runtime.block_on(store.enqueue(&place, 60)).expect("it is written");
+        let end = store.end_entry(&place.call, Outcome::Answered, Some(agent), at(ended));
+        assert!(rig.runtime.block_on(end).expect("it is written"));
+    };
+    let last = |number: &str| {
+        let number = number.parse().expect("a number");
+        let spoken = rig.runtime.block_on(store.spoken_last(&number)).expect("it answers");
+        spoken.map(|spoken| (spoken.agent, spoken.rating))
+    };
+    assert_eq!(last("5550177"), None);
+    answered("first", "5550177", "ana", 10);
+    answered("other", "5550188", "cho", 30);
+    rig.write(&store, &CallRecord { rating: Some(4), ..record("first") });
+    assert_eq!(last("+5550177"), Some(("ana".to_owned(), Some(4))));
+    // The second place of a call is that call's.
+    answered("second-2", "+5550177", "ben", 20);
+    assert_eq!(last("5550177"), Some(("ben".to_owned(), None)));
+    rig.write(&store, &CallRecord { rating: Some(2), ..record("second") });
+    assert_eq!(last("5550177"), Some(("ben".to_owned(), Some(2))));
+}
+
 fn a_rating_that_comes_late_is_counted_once(rig: &Rig) {
     let store = rig.open();
     rig.write(&store, &CallRecord { rating: None, ..record("a") });
@@ -455,7 +495,7 @@ fn one_customers_data_is_erased(rig: &Rig) {
     rig.write(&store, &call("hers", "+5550100"));
     let his = CallRecord { handoff: None, ..call("his", "5550101") };
     rig.write(&store, &his);
-    let kept = KeptCall { started_at_unix_ms: 0, record: call("waiting", "5550100") };
+    let kept = KeptCall { started_at_unix_ms: 0, zone: None, record: call("waiting", "5550100") };
     rig.runtime.block_on(store.spool().put(kept)).expect("it is kept");
     rig.runtime.block_on(store.keep_voicemail(&message("hers"), at(0))).expect("it is kept");
     rig.runtime.block_on(store.enqueue(&entry("hers", 0, 0), 60)).expect("it is written");

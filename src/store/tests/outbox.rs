@@ -53,7 +53,7 @@ fn news_are_put_out_with_what_they_tell_of(rig: &Rig) {
     assert!(keep() && !keep());
     assert_eq!(keys(rig, &store), ["voicemail-c-all", "call-a-all", "call-b-all", "call-b-few"]);
     // A record that waited in the spool brings its news when it is written.
-    let kept = KeptCall { started_at_unix_ms: 1_790_000_000_000, record: record("d") };
+    let kept = KeptCall { started_at_unix_ms: 1_790_000_000_000, zone: None, record: record("d") };
     rig.runtime.block_on(store.spool().put(kept)).expect("it is kept");
     rig.runtime.block_on(store.flush_spool()).expect("it is written");
     assert!(keys(rig, &store).contains(&"call-d-all".to_owned()));

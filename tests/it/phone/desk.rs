@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use attendant::call::{CallRecord, Disposition, HandoffReason};
+use attendant::call::{Ani, CallRecord, Disposition, HandoffReason};
 use attendant::desk::{
     AwayReason, Callback, CallbackEnd, CallbackPlan, CallbackState, DeskPlan, Presence, Window,
 };
@@ -68,6 +68,7 @@ impl Rig {
         plan.announce.first_seconds = 1;
         plan.announce.every_seconds = 600;
         plan.queues[0].spec.ring_seconds = ring_seconds;
+        plan.queues[0].spec.last_agent_rating = 4;
         plan.voicemail.silence_seconds = 30;
         plan.handoff.webhook = Some("http://127.0.0.1:9/screen".to_owned());
         let plan = Arc::new(plan);
@@ -281,6 +282,35 @@ fn an_agent_who_does_not_answer_is_passed_over_and_away() {
     assert_eq!(rig.line.held(1)[0].record.disposition, Disposition::Transferred);
     let away = Some(Presence::Away(AwayReason::NoAnswer));
     rig.until("the first is away", || rig.presence("ana") == away);
+    caller.hang_up();
+    rig.is_over();
+}
+
+#[test]
+fn who_was_content_with_an_agent_gets_them_again() {
+    let ((ana, anas), (mut ben, bens)) = (agent(), agent());
+    let rig = Rig::open(&[("ana", &anas), ("ben", &bens)], 30);
+    let (store, handle) = (Arc::clone(&rig.store), rig.runtime.handle().clone());
+    let spoken = move |number: &Ani| handle.block_on(store.spoken_last(number)).expect("it answers");
+    *rig.line.book.spoken.lock().expect("no test panicked") = Some(Box::new(spoken));
+    rig.sign_in("ben");
+    let mut caller = asks_for_a_person(&rig);
+    let invite = rings(&mut ben);
+    picks_up(&mut ben, &invite);
+    caller.silence(60);
+    let record = rig.line.held(1)[0].record.clone();
+    rig.write(&CallRecord { rating: Some(5), ..record });
+    // From then on she is idle for longer.
+    rig.sign_in("ana");
+    caller.hang_up();
+    rig.until("he is free again", || rig.presence("ben") == Some(Presence::Ready));
+    rig.until("it is written", || rig.outcomes() == [("answered".to_owned(), 1)]);
+    let mut caller = asks_for_a_person(&rig);
+    let invite = rings(&mut ben);
+    picks_up(&mut ben, &invite);
+    caller.silence(60);
+    assert_eq!(rig.line.held(2)[1].record.disposition, Disposition::Transferred);
+    assert!(ana.has_no_invite_but(&[]), "she has been idle for longer, and is not rung");
     caller.hang_up();
     rig.is_over();
 }

@@ -70,11 +70,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLoc
 use std::time::{Duration, Instant};
 
 use attendant::audio::{Frame, LINE_RATE_HZ, Law, RATE_HZ, resample, tone};
-use attendant::call::{Action, CallId, CallRecord, CallTime, Dtmf, Event, Fault};
+use attendant::call::{Action, Ani, CallId, CallRecord, CallTime, Dtmf, Event, Fault};
 use attendant::channel::gate::Gate;
 use attendant::channel::sip::{Dialer, Remembered, SipServer, SipSettings};
 use attendant::config::Config;
 use attendant::conversation::Conversation;
+use attendant::desk::Spoken;
 use attendant::dialogue::Flow;
 use attendant::host::desk::{DeskHost, Package};
 use attendant::host::phone;
@@ -173,6 +174,8 @@ impl Engines for Humming {
     }
 }
 
+type SpokenLast = dyn Fn(&Ani) -> Option<Spoken> + Send;
+
 #[derive(Default)]
 struct Book {
     held: Mutex<Vec<Held>>,
@@ -184,6 +187,8 @@ struct Book {
     /// Whether callers are asked how content they are, and what they said.
     asks: AtomicBool,
     rated: Mutex<Vec<u8>>,
+    /// Who knows whom a number spoke to last.
+    spoken: Mutex<Option<Box<SpokenLast>>>,
     /// How calls are recorded.
     #[cfg(feature = "store")]
     recordings: Mutex<Option<Recordings>>,
@@ -234,6 +239,10 @@ impl Answerer for Hums {
 
     fn rated(&self, _call: &CallId, grade: u8) {
         self.book.rated.lock().expect("no test panicked").push(grade);
+    }
+
+    fn spoken_last(&self, number: &Ani) -> Option<Spoken> {
+        self.book.spoken.lock().expect("no test panicked").as_ref().and_then(|spoken| spoken(number))
     }
 
     fn speak(&self, _sentence: &str) -> Vec<i16> {
