@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::desk::leg::Leg;
+use super::desk::spoken::SpokenLast;
 use super::desk::{Arriving, DeskHost, Order, Package, PackageEvent, Place};
 use super::serve::{Answerer, Serving, Survey};
 use super::session::{Arrival, Channel, Observer};
@@ -17,7 +17,7 @@ use crate::channel::sip::{
     Account, Callers, HandOver, Means, PhoneCall, SipSettings, Srtp, SrtpOver, Taker, Tls,
 };
 use crate::config::{Config, ConfigError};
-use crate::desk::{Caller, Event as DeskEvent, Spoken};
+use crate::desk::{Caller, Event as DeskEvent};
 use crate::wire::digest::{Algorithm, Users};
 use crate::wire::sdp::Codec;
 use crate::wire::sip::is_header_safe;
@@ -345,9 +345,7 @@ struct Telephone {
     agent: String,
     /// Places that the caller had.
     places: u32,
-    /// Tells whom the caller spoke to last, where a queue goes by that.
-    looked_for: Option<Receiver<Option<Spoken>>>,
-    last: Option<Spoken>,
+    spoken_last: SpokenLast,
     /// Where what the agent and the caller say goes.
     recording: Option<Box<dyn Observer + Send>>,
 }
@@ -364,19 +362,11 @@ impl Telephone {
         };
         let caller = Caller {
             dnis: self.dnis.clone(),
-            last: self.spoken_last(),
+            last: self.spoken_last.known(),
             ..Caller::handed_over(call, handoff)
         };
         self.handoff = Some(handoff.clone());
         self.place = Some(desk.arrive(Arriving { caller, ani: self.ani.clone() }));
-    }
-
-    /// The agent whom the caller spoke to last: known by now, or nobody waits for it.
-    fn spoken_last(&mut self) -> Option<Spoken> {
-        if let Some(Ok(found)) = self.looked_for.as_ref().map(Receiver::try_recv) {
-            self.last = found;
-        }
-        self.last.clone()
     }
 
     /// Has a telephone rung, and its agent briefed.
@@ -583,6 +573,9 @@ fn telephone(
 ) -> (Arrival, Telephone) {
     let id: CallId = format!("call-{}", super::unique()).parse().expect("letters, digits and dashes");
     let keypad_only = call.keypad_only();
+    let desk = agents.desk.as_ref();
+    let spoken_last = desk.map(|desk| SpokenLast::of(ani.as_ref(), desk.plan(), serving.answerer()));
+    let spoken_last = spoken_last.unwrap_or_default();
     let telephone = Telephone {
         call,
         id: id.clone(),
@@ -596,21 +589,10 @@ fn telephone(
         place: None,
         agent: String::new(),
         places: 0,
-        looked_for: ani.as_ref().and_then(|ani| look_for_last(serving, agents, ani)),
-        last: None,
+        spoken_last,
         recording: None,
     };
     (Arrival { id, ani, dnis, keypad_only }, telephone)
-}
-
-/// Asks whom a number spoke to last, while the caller is greeted; `None` where no queue goes by that.
-fn look_for_last(serving: &Serving, agents: &Agents, ani: &Ani) -> Option<Receiver<Option<Spoken>>> {
-    let queues = &agents.desk.as_ref()?.plan().queues;
-    queues.iter().find(|queue| queue.spec.last_agent_rating > 0)?;
-    let (tell, told) = std::sync::mpsc::channel();
-    let (answerer, ani) = (Arc::clone(serving.answerer()), ani.clone());
-    std::thread::spawn(move || tell.send(answerer.spoken_last(&ani)));
-    Some(told)
 }
 
 /// Hands telephones' calls to a line.

@@ -24,6 +24,8 @@ mod peers;
 
 mod sharing;
 
+pub(super) mod spoken;
+
 mod star;
 
 use std::collections::BTreeMap;
