@@ -246,6 +246,16 @@ pub const KEYS: &[Key] = &[
         help: "seconds after which a session is refreshed at the latest (RFC 4028); 90 or more",
     },
     Key {
+        name: "api_listen",
+        default: "none",
+        help: "address and port at which agents' screens ask and sign in over HTTP, like 127.0.0.1:8090; see docs/desk.md",
+    },
+    Key {
+        name: "api_token",
+        default: "",
+        help: "what they prove by that they may, 16 characters or more; better in the environment than in the file",
+    },
+    Key {
         name: "metrics_listen",
         default: "none",
         help: "address and port at which Prometheus scrapes /metrics, like 127.0.0.1:9464",

@@ -8,6 +8,7 @@ use attendant::channel::sip::{Dialer, SipServer};
 use attendant::channel::streams::StreamServer;
 use attendant::config::Config;
 use attendant::host::desk::DeskHost;
+use attendant::host::desk::api::{self, Api};
 use attendant::host::desk::book::Book;
 use attendant::host::desk::callbacks::{Callbacks, Keeping};
 use attendant::host::line::{Line, VOICEMAIL, read_desk};
@@ -39,7 +40,7 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
     let limits = phone::limits(config)?;
     let patience = phone::drain_patience(config)?;
     let (sip, stream) = (phone::sip_settings(config)?, streams::stream_settings(config)?);
-    let scraped_at = metrics::address(config)?;
+    let (scraped_at, screens) = (metrics::address(config)?, api::settings(config)?);
     if sip.is_none() && stream.is_none() {
         anyhow::bail!(
             "nothing to listen on: set sip_listen to an address like 0.0.0.0:5060, or streams_listen or \
@@ -102,6 +103,13 @@ pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<ExitCode>
             let (address, scraped) = metrics::listen(address, &serving).await?;
             tell(args, "Prometheus (/metrics)", address);
             running.push(tokio::spawn(scraped));
+        }
+        if let Some((address, token)) = screens {
+            let (store, plan) = (Arc::clone(&line.store), Arc::clone(&line.desk));
+            let api = Api { store, runtime: line.runtime.handle().clone(), plan, token };
+            let (address, served) = api.listen(address).await?;
+            tell(args, "agents' screens (HTTP)", address);
+            running.push(tokio::spawn(served));
         }
         if !args.json {
             anstream::println!("Ctrl-C stops the line.");

@@ -215,17 +215,28 @@ pub async fn listen(
     address: SocketAddr,
     serving: &Arc<Serving>,
 ) -> std::io::Result<(SocketAddr, impl Future<Output = ()> + Send + use<>)> {
-    let listener = tokio::net::TcpListener::bind(address).await?;
-    let address = listener.local_addr()?;
     let serving = Arc::clone(serving);
     let scraped = move || {
         let text = serving.metrics().text(serving.going_on());
         std::future::ready(([(CONTENT_TYPE, OPEN_METRICS)], text))
     };
-    let routes = Router::new().route("/metrics", get(scraped));
+    serve_at(address, Router::new().route("/metrics", get(scraped)), "Prometheus").await
+}
+
+/// Listens for `whom`; gives the address, and serves until the future is dropped.
+///
+/// # Errors
+/// Where the address cannot be listened on.
+pub(super) async fn serve_at(
+    address: SocketAddr,
+    routes: Router,
+    whom: &'static str,
+) -> std::io::Result<(SocketAddr, impl Future<Output = ()> + Send + use<>)> {
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
     let serve = async move {
         if let Err(error) = axum::serve(listener, routes).await {
-            tracing::error!(%error, "metrics are not listened for any more");
+            tracing::error!(%error, whom, "nobody listens there any more");
         }
     };
     Ok((address, serve))

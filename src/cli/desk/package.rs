@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use attendant::call::CallId;
 use attendant::config::Config;
-use attendant::host::phone::briefing_of;
+use attendant::host::desk::api::whole_package;
 use clap::Args;
 
 use super::super::calls::kept_store;
@@ -25,23 +25,10 @@ pub(crate) fn run(config: &Config, args: &PackageArgs) -> anyhow::Result<ExitCod
     let kept = kept.with_context(|| {
         format!("there is no record of call '{}': `attendant calls` lists them", args.call)
     })?;
-    let record = &kept.record;
-    let handoff = record
-        .handoff
-        .as_ref()
-        .with_context(|| format!("call '{}' was neither handed to a person nor meant to be", args.call))?;
-    let said: Vec<_> = record
-        .turns
-        .iter()
-        .map(|turn| serde_json::json!({"at": turn.at, "heard": turn.heard, "decision": turn.decision}))
-        .collect();
     let written = runtime.block_on(store.written_up(&args.call))?;
-    let note = plan(config, None)?.wrap_up.note(record, written.as_ref()).map_err(anyhow::Error::msg)?;
-    let package = serde_json::json!({
-        "call": record.id, "number": record.ani, "reference": record.reference, "briefing": briefing_of(handoff),
-        "handoff": handoff, "stage": record.stage, "callback": record.callback, "transcript": said,
-        "note": note, "wrap_up": written,
-    });
+    let package = whole_package(&kept, written.as_ref(), &plan(config, None)?).map_err(anyhow::Error::msg)?;
+    let package = package
+        .with_context(|| format!("call '{}' was neither handed to a person nor meant to be", args.call))?;
     anstream::println!("{}", serde_json::to_string_pretty(&package)?);
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,9 @@
 //! up no telephone. Decides nothing: that is [`crate::desk`].
 
 #[cfg(feature = "store")]
+pub mod api;
+
+#[cfg(feature = "store")]
 pub mod book;
 
 #[cfg(feature = "store")]

@@ -3,6 +3,9 @@
 //! The line's engines are stand-ins here, so that these tests need no models; `whole_line.rs` and the call
 //! by telephone have real ones.
 
+#[cfg(feature = "store")]
+mod api;
+
 mod asterisk;
 
 #[cfg(feature = "store")]
