@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::desk::{Callback as Promise, CallbackEnd, CallbackPlan, CallbackState, DeskPlan, Outcome, Window};
+use crate::desk::{
+    Callback as Promise, CallbackEnd, CallbackPlan, CallbackState, DeskPlan, Outcome, Window, digits,
+};
 
 on_both! { nothing_promised_is_lost_or_done_twice }
 
@@ -85,7 +87,9 @@ fn judge(rig: &Rig, said: &[String]) {
     for promised in of("promised") {
         let kept = callbacks.iter().find(|c| c.call.as_str() == promised);
         let kept = kept.unwrap_or_else(|| panic!("the promise {promised} is lost"));
-        assert_eq!(kept.state, CallbackState::Over(CallbackEnd::Reached), "{promised}");
+        let is_kept = kept.state == CallbackState::Over(CallbackEnd::Reached)
+            || kept.state == CallbackState::Over(CallbackEnd::Cancelled) && has_talked(rig, &store, kept);
+        assert!(is_kept, "{promised}: {:?}", kept.state);
     }
     let mut numbers: Vec<&str> = Vec::new();
     for open in callbacks.iter().filter(|c| !matches!(c.state, CallbackState::Over(_))) {
@@ -135,6 +139,17 @@ fn judge(rig: &Rig, said: &[String]) {
         voicemails.len(),
         records.len()
     );
+}
+
+/// Whether somebody has called again after the promise, and was answered: they are not called back about it.
+fn has_talked(rig: &Rig, store: &Store, promise: &Promise) -> bool {
+    let sql = "SELECT 1 AS one FROM queue_entries WHERE same_as = $1 AND outcome = 'answered' AND ended_unix_ms >= $2";
+    let promised = promise.promised.as_millisecond();
+    rig.runtime.block_on(async {
+        let opened = store.current().await.expect("it answers");
+        let answered = sqlx::query(sql).bind(digits(promise.number.expose())).bind(promised);
+        answered.fetch_optional(&opened.readers).await.expect("it answers").is_some()
+    })
 }
 
 /// A desk at which everything is told.
