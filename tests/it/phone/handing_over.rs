@@ -211,6 +211,32 @@ fn a_refer_to_a_telephone_that_nobody_answers_is_given_up_on_and_the_caller_told
     line.empty();
 }
 
+#[test]
+fn a_caller_who_hangs_up_in_the_middle_of_a_transfer_leaves_nothing() {
+    let (line, mut caller, _) = referred("202 Accepted");
+    notify(&mut caller, "active", "180 Ringing");
+    caller.hang_up();
+    assert_eq!(line.held(1)[0].record.cause, HangupCause::Caller);
+    line.empty();
+    // While the agent is briefed, and once the two are joined.
+    for packets in [0, 60] {
+        let (mut agent, uri) = agent();
+        let line = TestLine::open(&[("agents", &uri)]);
+        let mut caller = Caller::call(line.address);
+        caller.silence(20);
+        caller.press('0', |_| true);
+        let invite = agent.asked();
+        picks_up(&mut agent, &invite);
+        assert!(hears(&agent), "the briefing");
+        caller.silence(packets);
+        caller.hang_up();
+        let bye = agent.asked_for("BYE");
+        agent.respond(&bye, "200 OK", "", "");
+        line.held(1);
+        line.empty();
+    }
+}
+
 /// Whoever has got to the agent in the end is not talked to any more.
 #[test]
 fn a_refer_that_works_after_it_was_given_up_on_takes_the_line_out_of_the_way() {

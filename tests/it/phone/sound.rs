@@ -204,3 +204,29 @@ fn in_band_tones_are_keys_too() {
     let keys = record.turns.iter().find_map(|turn| turn.keys.as_ref()).expect("a turn by keys");
     assert_eq!(keys.expose(), "0");
 }
+
+/// RFC 3550, section 6.4.1: how much has been sent, and of what came how much was lost; at the end a goodbye.
+#[test]
+fn the_caller_is_told_what_was_lost() {
+    let line = TestLine::open(&[]);
+    let mut caller = Caller::new(line.address);
+    let reports = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    reports.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("set");
+    let port = reports.local_addr().expect("bound").port();
+    let offer = caller.usual() + &format!("a=rtcp:{port}\r\n");
+    assert_eq!(caller.invite("", &offer).status(), 200);
+    // Five seconds and a little.
+    caller.speak(&[0; 160 * 265], |n| n % 10 == 5);
+    let mut bytes = [0; 1_500];
+    let length = reports.recv(&mut bytes).expect("a report");
+    assert!(length >= 52 && bytes[0] & 0x1f == 1 && bytes[1] == 200, "{:?}", &bytes[..length]);
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four"));
+    assert!((200..300).contains(&number(20)), "{} packets of the line's", number(20));
+    assert_eq!(number(28), caller.ssrc);
+    let lost = number(32) & 0xff_ffff;
+    assert!((15..=27).contains(&lost), "{lost} of about 250 packets, of which every tenth is lost");
+    caller.hang_up();
+    reports.recv(&mut bytes).expect("another");
+    assert_eq!(bytes[1], 203, "goodbye");
+    line.held(1);
+}
