@@ -1,5 +1,5 @@
 //! Any run of datagrams goes through the receiving side: packets, keys, the jitter buffer, reports; and once more to whoever
-//! opens encrypted ones.
+//! opens encrypted ones. Before each datagram stands its length, a byte.
 #![no_main]
 
 use attendant::audio::{JitterBuffer, Pull};
@@ -8,7 +8,18 @@ use attendant::wire::srtp::{Key, Opener, Suite};
 use attendant::wire::telephone_event::EventReceiver;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|datagrams: Vec<Vec<u8>>| {
+fn datagrams(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut datagrams = Vec::new();
+    while let Some((length, rest)) = bytes.split_first() {
+        let (datagram, rest) = rest.split_at(usize::from(*length).min(rest.len()));
+        datagrams.push(datagram);
+        bytes = rest;
+    }
+    datagrams
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let datagrams = datagrams(bytes);
     let mut jitter = JitterBuffer::new(2, 10);
     let mut events = EventReceiver::default();
     let mut reception = Reception::default();
@@ -20,8 +31,8 @@ fuzz_target!(|datagrams: Vec<Vec<u8>>| {
             events.handle_packet(packet.timestamp, packet.payload);
             jitter.push(packet.ssrc, packet.sequence, packet.payload);
         }
-        assert_eq!(opener.open(&mut bytes.clone()), None, "nobody has the key");
-        assert_eq!(opener.open_report(&mut bytes.clone()), None, "nobody has the key");
+        assert_eq!(opener.open(&mut bytes.to_vec()), None, "nobody has the key");
+        assert_eq!(opener.open_report(&mut bytes.to_vec()), None, "nobody has the key");
         if n % 2 == 0 && matches!(jitter.pull(), Pull::Packet(_)) {
             played += 1;
         }

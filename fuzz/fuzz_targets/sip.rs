@@ -1,7 +1,10 @@
-//! Any datagram is judged, and any stream of messages, and what is answered holds no header of the sender's making.
+//! Any datagram is judged, and any stream of messages, and what is answered holds no header of the sender's making. What
+//! passes is plain once it has been written anew; and any text is read as a caller's proof and as a session's time.
 #![no_main]
 
-use attendant::wire::sip::{Framed, Verdict, frame, screen};
+use attendant::wire::digest::Proof;
+use attendant::wire::session_timer::{SessionTimer, Wishes};
+use attendant::wire::sip::{Framed, Verdict, frame, respelled, screen};
 use libfuzzer_sys::fuzz_target;
 
 const OURS: [&str; 7] = ["Via: ", "From: ", "To: ", "Call-ID: ", "CSeq: ", "Warning: ", "Content-Length: 0"];
@@ -24,6 +27,16 @@ fn judged(verdict: Verdict, there: usize) {
 
 fuzz_target!(|bytes: &[u8]| {
     judged(screen(bytes), bytes.len());
+    if let Verdict::Pass(length) = screen(bytes)
+        && let Some(plain) = respelled(&bytes[..length])
+    {
+        assert!(matches!(screen(&plain), Verdict::Pass(_)), "written anew it is no message");
+        assert_eq!(respelled(&plain), None, "once is enough");
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = Proof::parse(text);
+        let _ = SessionTimer::answer(&Wishes::default().with_session_expires(text), 1_800);
+    }
     let mut rest = bytes;
     loop {
         match frame(rest) {

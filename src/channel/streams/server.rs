@@ -33,13 +33,13 @@ const LONGEST_BODY: usize = 32_768;
 /// Why streams cannot be listened for.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot listen for streams on {address}: {source}; is another program there, or is the port below 1024?"
+    "cannot listen for streams on {address}: {why}; is another program there, or is the port below 1024?"
 )]
 pub struct StreamError {
     /// Where.
     address: SocketAddr,
-    /// What the system said.
-    source: std::io::Error,
+    /// What the system said; not a source, which would be printed once more.
+    why: std::io::Error,
 }
 
 /// What all requests share.
@@ -113,7 +113,7 @@ impl StreamServer {
 
 async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StreamError> {
     let Some(address) = address else { return Ok(None) };
-    TcpListener::bind(address).await.map(Some).map_err(|source| StreamError { address, source })
+    TcpListener::bind(address).await.map(Some).map_err(|why| StreamError { address, why })
 }
 
 fn routes(shared: Arc<Shared>) -> Router {
