@@ -388,7 +388,7 @@ fn is_number(s: &str, largest: u32) -> bool {
 
 /// `SIP / 2.0 / UDP host…`: RFC 4475 spells it with spaces, and that is valid.
 fn is_via(value: &str) -> bool {
-    if has_empty_parameter(value) {
+    if has_empty_parameter(value) || !is_closed(value) {
         return false;
     }
     let mut parts = value.splitn(3, '/').map(str::trim);
@@ -428,6 +428,21 @@ fn is_address(value: &str) -> bool {
     !quoted && brackets == 0 && uri
 }
 
+/// Whether each quoted string comes to its end, and no bracket stands outside of one.
+fn is_closed(value: &str) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for c in value.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '<' | '>' if !quoted => return false,
+            _ => {}
+        }
+    }
+    !quoted
+}
+
 /// Parts between separators that stand neither in quotation marks nor in brackets.
 fn split_outside(value: &str, separator: char) -> Vec<&str> {
     let (mut quoted, mut escaped, mut brackets, mut from) = (false, false, 0u32, 0);
@@ -436,7 +451,7 @@ fn split_outside(value: &str, separator: char) -> Vec<&str> {
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
+            '"' if brackets == 0 => quoted = !quoted,
             '<' if !quoted => brackets += 1,
             '>' if !quoted => brackets = brackets.saturating_sub(1),
             _ if c == separator && !quoted && brackets == 0 => {
@@ -476,7 +491,8 @@ pub fn respelled(message: &[u8]) -> Option<Vec<u8>> {
             plain.push_str(&format!(";tag={:016x}", head.hash(&["from", "call-id"], &[])));
         }
         if name == "via" && !core::mem::replace(&mut has_via, true) && !names_branch(&plain) {
-            plain.push_str(&format!(";branch=z9hG4bK{:016x}", head.transaction()));
+            let topmost = split_outside(&plain, ',').first().map_or(0, |via| via.trim_end().len());
+            plain.insert_str(topmost, &format!(";branch=z9hG4bK{:016x}", head.transaction()));
         }
         is_odd |= plain != *value;
         text.push_str(&format!("{name}: {plain}\r\n"));
@@ -517,7 +533,7 @@ fn tightened(value: &str, separators: &[char]) -> String {
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
+            '"' if brackets == 0 => quoted = !quoted,
             '<' if !quoted => brackets += 1,
             '>' if !quoted => brackets = brackets.saturating_sub(1),
             _ => {}
