@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Order;
 use crate::call::{Ani, CallId, Handoff, RequestId};
-use crate::desk::{AgentId, Callback, DeskPlan, Outcome, Presence, QueuePlace};
+use crate::desk::{AgentId, Callback, Outcome, Presence, QueuePlace};
 
 /// A step of the desk's, for the store.
 #[derive(Debug)]
@@ -93,9 +93,10 @@ pub enum Note {
     Message(Message),
 }
 
+#[cfg(feature = "store")]
 impl Note {
     /// Which kind of step it is, and of which call or agent.
-    pub(super) fn about(&self, plan: &DeskPlan) -> (&'static str, String) {
+    pub(super) fn about(&self, plan: &crate::desk::DeskPlan) -> (&'static str, String) {
         let name = |agent: &AgentId| plan.agents[agent.0].spec.name.clone();
         match self {
             Note::Queued { place, .. } => ("queued", place.call.to_string()),
