@@ -352,10 +352,12 @@ impl Opened {
         create: bool,
     ) -> Result<Opened, StoreError> {
         sqlx::any::install_default_drivers();
-        match place {
+        let opened = match place {
             Place::File(path) => Opened::file(path, busy_timeout, create).await,
             Place::Server(url) => Opened::server(path, url).await,
-        }
+        }?;
+        unmatched::number_sentences(&opened).await.map_err(|e| StoreError::new(path, &e))?;
+        Ok(opened)
     }
 
     async fn file(path: &Path, busy_timeout: Duration, create: bool) -> Result<Opened, StoreError> {

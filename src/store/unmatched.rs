@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::figures::{HOUR_MS, number, text};
 use super::record::KeptCall;
-use super::{Store, StoreError};
+use super::{Opened, Store, StoreError};
 
 /// Sentences that a report tells of; whoever wants them all has `attendant suggest`.
 const MOST: i64 = 20;
@@ -50,16 +50,18 @@ const MEMORY: &str = "SET LOCAL work_mem = '64MB'";
 
 const WORDS: &str = "SELECT words FROM unmatched WHERE said = $1 LIMIT 1";
 
+const UNNUMBERED: &str = "SELECT call_id, turn, words FROM unmatched WHERE said = 0 ORDER BY call_id, turn LIMIT 10000";
+
 /// By hour of the day: a year has thousands of hours, and one clock.
 const BY_HOUR_OF_DAY: &str = "
     SELECT said, hour % 24 AS of_day, dnis, intent, stage, count(*) AS times FROM unmatched
     WHERE hour >= $1 AND hour < $2 AND said IN (MOST)
     GROUP BY said, hour % 24, dnis, intent, stage ORDER BY said, of_day, dnis, intent, stage";
 
-/// A number that stands for a sentence: the beginning of its SHA-256.
+/// A number that stands for a sentence: the beginning of its SHA-256, and never 0.
 fn said(words: &str) -> i64 {
     let sum = Sha256::digest(words);
-    i64::from_be_bytes(sum[..8].try_into().expect("eight of thirty-two bytes"))
+    i64::from_be_bytes(sum[..8].try_into().expect("eight of thirty-two bytes")) | 1
 }
 
 /// Counts what no intent took of a call that is written in the same transaction.
@@ -84,6 +86,24 @@ pub(super) async fn count(connection: &mut AnyConnection, kept: &KeptCall) -> Re
         query.execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Gives sentences their numbers that were kept before there were any, a piece at a time.
+pub(super) async fn number_sentences(opened: &Opened) -> Result<(), sqlx::Error> {
+    loop {
+        // Whoever only reads does not wait for those who write.
+        let rows = sqlx::query(UNNUMBERED).fetch_all(&opened.readers).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = opened.begin().await?;
+        for row in &rows {
+            let numbered = sqlx::query("UPDATE unmatched SET said = $3 WHERE call_id = $1 AND turn = $2");
+            let numbered = numbered.bind(text(row, "call_id")).bind(number(row, "turn"));
+            numbered.bind(said(&text(row, "words"))).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+    }
 }
 
 /// Sentences that mean the same to a reader, in one spelling. A number is somebody's: it is hidden.

@@ -23,6 +23,7 @@ on_both! {
     what_is_added_up_is_what_was_counted,
     what_is_old_is_forgotten_and_the_figures_stay,
     what_no_intent_took_goes_with_its_record,
+    sentences_from_before_they_had_numbers_are_counted_with_the_new,
     a_rating_that_comes_late_is_counted_once,
     the_agent_spoken_to_last_is_known_with_the_rating,
     a_calls_time_has_the_lines_zone_beside_it,
@@ -395,6 +396,33 @@ fn what_is_old_is_forgotten_and_the_figures_stay(rig: &Rig) {
     assert_eq!(rig.records(&store), [record("new")]);
     let figures = rig.runtime.block_on(store.figures(0, i64::MAX)).expect("it answers");
     assert_eq!(figures.hours.iter().map(|c| c.calls).sum::<i64>(), 2);
+}
+
+fn sentences_from_before_they_had_numbers_are_counted_with_the_new(rig: &Rig) {
+    let asks = |id: &str| {
+        let heard = Some("Can I pay by cheque?".into());
+        let turn = TurnRecord { heard, decision: "no_match".to_owned(), ..TurnRecord::default() };
+        CallRecord { turns: vec![turn.clone(), turn], ..record(id) }
+    };
+    let store = rig.open();
+    rig.write(&store, &asks("a"));
+    let forgotten = async {
+        let opened = store.current().await.expect("it is open");
+        sqlx::raw_sql("UPDATE unmatched SET said = 0").execute(&opened.writer).await.map(|_| ())
+    };
+    rig.runtime.block_on(forgotten).expect("it is written");
+    let store = rig.open();
+    rig.write(&store, &asks("b"));
+    let hour = 1_790_000_000_000_i64 / 3_600_000;
+    let read = rig.runtime.block_on(store.figures(hour, hour + 1)).expect("it answers").unmatched;
+    assert_eq!(read.iter().map(|u| u.times).sum::<i64>(), 4, "{read:?}");
+    assert!(read.iter().all(|u| u.words == "can i pay by cheque"), "{read:?}");
+    let numbers = async {
+        let opened = store.current().await.expect("it is open");
+        let numbers = sqlx::query_scalar::<_, i64>("SELECT count(DISTINCT said) FROM unmatched");
+        numbers.fetch_one(&opened.readers).await
+    };
+    assert_eq!(rig.runtime.block_on(numbers).expect("it answers"), 1, "one sentence has one number");
 }
 
 fn what_no_intent_took_goes_with_its_record(rig: &Rig) {
