@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use attendant::call::{CallTime, Expect, Utterance};
-use attendant::speech::asr::{Recognizer, Settings, StandIn, WhisperModel};
+use attendant::speech::asr::{Guards, Recognizer, SearchOptions, Settings, StandIn, WhisperModel};
 use criterion::{Criterion, criterion_group, criterion_main};
+use rustix::time::{ClockId, clock_gettime};
 
 /// The model's file.
 fn bytes() -> Vec<u8> {
@@ -125,31 +126,63 @@ fn by_length(c: &mut Criterion) {
     group.finish();
 }
 
-/// Word errors and time against the context beyond the utterance, over the folder of WAV files (16 kHz
-/// mono, the words in a .txt file of the same name) in `$ATTENDANT_UTTERANCES`.
-fn by_margin(_: &mut Criterion) {
+/// What the settings are worth: word errors and time against the context beyond the utterance, the number of
+/// hypotheses and the paces, over each folder in `$ATTENDANT_UTTERANCES` (WAV of 16 kHz, mono, the words in a
+/// .txt file of the same name). No guard stands between.
+fn by_settings(_: &mut Criterion) {
     let Some(folder) = std::env::var_os("ATTENDANT_UTTERANCES") else {
-        eprintln!(
-            "the sweep over the context is skipped: set ATTENDANT_UTTERANCES to a folder of .wav and .txt"
-        );
+        eprintln!("the sweep over the settings is skipped: ATTENDANT_UTTERANCES names a folder of sets");
         return;
     };
-    let said = utterances(Path::new(&folder));
-    eprintln!("{} utterances\nmargin   word errors   ms each", said.len());
+    let plain = Settings { guards: Guards::NONE, ..Settings::default() };
+    let mut rows: Vec<(String, Settings)> = Vec::new();
     for context_margin in [0, 8, 16, 32, 64, 128] {
-        let recognizer =
-            model(Settings { context_margin, ..Settings::default() }).recognizer().expect("memory");
-        let (mut errors, mut words) = (0, 0);
-        let began = Instant::now();
-        for (utterance, text) in &said {
-            let heard = recognizer.recognize(utterance, &Expect::Open).expect("it hears");
-            let best = heard.best().map_or("", |h| h.text.expose());
-            errors += edits(best, text);
-            words += text.split_whitespace().count();
-        }
-        let each = began.elapsed().as_secs_f64() * 1000.0 / said.len().max(1) as f64;
-        eprintln!("{context_margin:>6}   {:>11.3}   {each:>7.0}", errors as f64 / words.max(1) as f64);
+        rows.push((format!("margin {context_margin}"), Settings { context_margin, ..plain }));
     }
+    for paths in [1, 2, 3, 6] {
+        let search = SearchOptions { paths, wide_paths: paths, ..plain.search };
+        rows.push((format!("hypotheses {paths}, always"), Settings { search, ..plain }));
+    }
+    rows.push(("one pace".to_owned(), Settings { several_paces: Duration::ZERO, ..plain }));
+    rows.push(("as the line hears".to_owned(), plain));
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(folder).expect("a folder").filter_map(|e| Some(e.ok()?.path())).collect();
+    folders.sort();
+    for folder in folders.iter().filter(|f| f.is_dir()) {
+        let said = utterances(folder);
+        let seconds: f64 = said.iter().map(|(u, _)| u.pcm.len() as f64 / 16_000.0).sum();
+        eprintln!("\n{}: {} utterances, {seconds:.0} s", folder.display(), said.len());
+        eprintln!("{:<22} word error  exact  among  ms each  real-time factor", "");
+        for (name, settings) in &rows {
+            let recognizer = model(*settings).recognizer().expect("memory");
+            let (mut errors, mut words, mut exact, mut among) = (0, 0, 0, 0);
+            let began = cpu_time();
+            for (utterance, text) in &said {
+                let heard = recognizer.recognize(utterance, &Expect::Open).expect("it hears");
+                let best = heard.best().map_or("", |h| h.text.expose());
+                errors += edits(best, text);
+                words += text.split_whitespace().count();
+                exact += usize::from(best == text);
+                among += usize::from(heard.hypotheses.iter().any(|h| h.text.expose() == text.as_str()));
+            }
+            let took = cpu_time() - began;
+            let share = |n: usize, of: usize| n as f64 / of.max(1) as f64;
+            eprintln!(
+                "{name:<22} {:>10.3} {:>6.3} {:>6.3} {:>8.0} {:>17.3}",
+                share(errors, words),
+                share(exact, said.len()),
+                share(among, said.len()),
+                took * 1000.0 / said.len().max(1) as f64,
+                took / seconds,
+            );
+        }
+    }
+}
+
+/// Seconds of processor time that this thread has had.
+fn cpu_time() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 fn utterances(folder: &Path) -> Vec<(Utterance, String)> {
@@ -186,5 +219,5 @@ fn edits(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-criterion_group!(benches, by_part, by_length, by_margin);
+criterion_group!(benches, by_part, by_length, by_settings);
 criterion_main!(benches);
