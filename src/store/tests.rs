@@ -501,12 +501,15 @@ fn any_record_comes_back_as_it_was_through_the_database_and_the_spool(rig: &Rig)
     let store = rig.open();
     let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
     let cases = std::cell::Cell::new(0);
-    proptest!(config, |(call in any_record(), started in 0..i64::MAX as u64, spooled in any::<bool>())| {
+    let zone = prop_oneof![Just(None), Just(Some("Europe/Berlin".to_owned()))];
+    proptest!(config, |(call in any_record(), started in 0..i64::MAX as u64, spooled in any::<bool>(), zone in zone)| {
         // Two cases may draw the same id, and of one call the first record stays.
         cases.set(cases.get() + 1);
         let id: String = format!("{}-{}", cases.get(), call.id).chars().take(64).collect();
         let id = id.parse().expect("an id");
-        let kept = KeptCall { started_at_unix_ms: started, zone: None, record: CallRecord { id, ..call } };
+        // The spool keeps a call's zone; a record that is written now has the store's.
+        let zone = if spooled { zone } else { Some("UTC".to_owned()) };
+        let kept = KeptCall { started_at_unix_ms: started, zone, record: CallRecord { id, ..call } };
         let first = rig.runtime.block_on(async {
             if spooled {
                 store.spool().put(kept.clone()).await?;

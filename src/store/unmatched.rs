@@ -50,7 +50,8 @@ const MEMORY: &str = "SET LOCAL work_mem = '64MB'";
 
 const WORDS: &str = "SELECT words FROM unmatched WHERE said = $1 LIMIT 1";
 
-const UNNUMBERED: &str = "SELECT call_id, turn, words FROM unmatched WHERE said = 0 ORDER BY call_id, turn LIMIT 10000";
+const UNNUMBERED: &str =
+    "SELECT call_id, turn, words FROM unmatched WHERE said = 0 ORDER BY call_id, turn LIMIT 10000";
 
 /// By hour of the day: a year has thousands of hours, and one clock.
 const BY_HOUR_OF_DAY: &str = "
