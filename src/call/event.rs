@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Expect, Handoff, HangupCause, Hypothesis, Interpretation,
-    Pii, Recognition, Utterance, Waiting, WayOut,
+    Pii, Recognition, TimeSpan, Utterance, Waiting, WayOut,
 };
 
 /// Names one request of a conversation. The reply echoes it; a reply to a request that no longer
@@ -247,6 +247,8 @@ pub enum Action {
         way: WayOut,
         /// Whom to call back.
         number: Option<Ani>,
+        /// When; `None` as soon as the place comes up.
+        window: Option<TimeSpan>,
     },
     /// Play this sound; `PromptFinished` when it has been heard.
     Play {

@@ -39,4 +39,4 @@ pub use record::{
     CallRecord, Callback, CallbackReason, Disposition, HangupCause, LookUpRecord, Stage, TurnRecord,
 };
 pub use time::CallTime;
-pub use waiting::{Waiting, WayOut};
+pub use waiting::{TimeSpan, Waiting, WayOut};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 /// A way out of a queue.
@@ -40,11 +41,28 @@ impl fmt::Display for WayOut {
     }
 }
 
+/// From one time by the line's own clock until before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeSpan {
+    /// Its first moment.
+    pub from: DateTime,
+    /// The first after it.
+    pub until: DateTime,
+}
+
 /// What the desk has for a caller who is being handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Waiting {
     /// The caller has a place: whoever rings is the desk's business, however long it takes.
     Queued,
+    /// When callers may be called back, in order: whoever chooses a callback can choose among it. Comes once the caller
+    /// has a place, or is offered what there is instead.
+    CallsBack {
+        /// What time it is by the same clock.
+        now: DateTime,
+        /// No two overlap.
+        open: Vec<TimeSpan>,
+    },
     /// The place and the wait are to be told, and the ways out named.
     Announced {
         /// From 1, within the queue.

@@ -37,7 +37,7 @@ use timers::{Timers, Waiting};
 use crate::audio::{DtmfDetector, Frame, KeyMerger, KeyWay};
 use crate::call::{
     Action, Ani, CallId, CallTime, Dnis, Dtmf, Event, Expect, Fault, Handoff, HangupCause, LookUpRecord,
-    Note, Prompt, Query, RequestId, Row, TurnRecord, Waiting as News, WayOut,
+    Note, Prompt, Query, RequestId, Row, TimeSpan, TurnRecord, Waiting as News, WayOut,
 };
 use crate::desk::VoicemailSpec;
 use crate::dialogue::{Arrival, Dialogue, Flow, Input, Move, Question};
@@ -354,7 +354,7 @@ impl Conversation {
                     }
                     self.actions.push_back(Action::Note(note));
                 }
-                Move::Leave { way, number } => self.leave(way, number),
+                Move::Leave { way, number, window } => self.leave(way, number, window),
                 later @ (Move::Say(_) | Move::Listen(_) | Move::Transfer(_) | Move::HangUp(_)) => {
                     self.pending.push_back(later);
                 }
@@ -581,12 +581,12 @@ impl Conversation {
         self.input(Input::Waiting(news));
     }
 
-    fn leave(&mut self, way: WayOut, number: Option<Ani>) {
+    fn leave(&mut self, way: WayOut, number: Option<Ani>, window: Option<TimeSpan>) {
         let Some((id, handoff)) = self.transfer.take() else { return };
         self.timers.clear(TimerReason::Transfer);
         self.timers.clear(TimerReason::TransferSlow);
         self.limit();
-        self.actions.push_back(Action::Leave { id, way, number });
+        self.actions.push_back(Action::Leave { id, way, number, window });
         match way {
             WayOut::Line => {}
             // Whoever calls back has what an agent would have got.

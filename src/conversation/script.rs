@@ -33,7 +33,7 @@ pub use of_record::of_record;
 pub use run::{Outcome, run};
 pub use timeline::{masked, show_action, show_event};
 
-use crate::call::{Ani, Dnis, Dtmf, Fault, HangupCause, IntentScore, Pii, Row, Waiting, WayOut};
+use crate::call::{Ani, Dnis, Dtmf, Fault, HangupCause, IntentScore, Pii, Row, TimeSpan, Waiting, WayOut};
 
 /// A mistake in a script.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -218,7 +218,7 @@ fn act(verb: &str, rest: &[String]) -> Result<Act, String> {
         ("hangup", [how]) if how == "dropped" => Ok(Act::HangUp(HangupCause::ChannelFailed)),
         _ => Err(format!(
             "'{verb}' with {} arguments: expected call, given, say \"…\", mumble [TIME], silence TIME, keys KEYS, \
-             fault PART KIND, slow PART TIME, desk queued|place|nobody|answers|fails, barge TIME …, or \
+             fault PART KIND, slow PART TIME, desk queued|open|place|nobody|answers|fails, barge TIME …, or \
              hangup [dropped]",
             rest.len()
         )),
@@ -235,13 +235,28 @@ fn desk(what: &str, rest: &[String]) -> Result<Desk, String> {
             let position = usize::try_from(number(position)?).unwrap_or(usize::MAX);
             Desk::Says(Waiting::Announced { position, minutes, ways_out })
         }
+        ("open", [now, spans @ ..]) => {
+            let open = spans.iter().map(span).collect::<Result<_, _>>()?;
+            let now = now.parse().map_err(|_| format!("'{now}': expected a time like 2026-05-04T10:00"))?;
+            Desk::Says(Waiting::CallsBack { now, open })
+        }
         ("nobody", []) => Desk::Says(Waiting::Offered { ways_out }),
         ("answers", []) => Desk::Answers,
         ("fails", []) => Desk::Fails,
         _ => {
-            return Err(format!("desk {what}: expected queued, place N [MINUTES], nobody, answers or fails"));
+            return Err(format!(
+                "desk {what}: expected queued, open NOW FROM..UNTIL …, place N [MINUTES], nobody, answers or fails"
+            ));
         }
     })
+}
+
+fn span(text: &String) -> Result<TimeSpan, String> {
+    let ends =
+        text.split_once("..").and_then(|(from, until)| Some([from.parse().ok()?, until.parse().ok()?]));
+    let [from, until] =
+        ends.ok_or_else(|| format!("'{text}': expected a span like 2026-05-04T09:00..2026-05-04T17:00"))?;
+    Ok(TimeSpan { from, until })
 }
 
 fn fault_part(part: &str) -> Result<Part, String> {

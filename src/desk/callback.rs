@@ -9,12 +9,26 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::hours::Hours;
 use super::plan::{DeskPlan, digits};
 use super::queue::{later, seconds};
-use crate::call::{Ani, CallId};
+use crate::call::{Ani, CallId, TimeSpan};
+
+/// Callers choose among so much time.
+const FAR: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// So closely it is looked at.
+const STEP: Duration = Duration::from_secs(15 * 60);
+
+/// The next full quarter of an hour; zones' clocks have theirs at the same moments.
+fn next_step(at: Timestamp) -> Timestamp {
+    let past = Duration::from_secs(at.as_second().rem_euclid(STEP.as_secs().cast_signed()).unsigned_abs());
+    later(at, STEP - past)
+}
 
 /// When the caller wants to be rung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +37,14 @@ pub struct Window {
     pub from: Timestamp,
     /// Not after; `None` as soon as the place comes up, however late.
     pub until: Option<Timestamp>,
+}
+
+impl Window {
+    /// A time by a zone's clock; `None` where it has no such time.
+    pub fn of(span: TimeSpan, zone: &TimeZone) -> Option<Window> {
+        let at = |local: DateTime| Some(local.to_zoned(zone.clone()).ok()?.timestamp());
+        Some(Window { from: at(span.from)?, until: Some(at(span.until)?) })
+    }
 }
 
 /// How a promise ended.
@@ -90,6 +112,29 @@ impl CallbackPlan {
             max_retry: seconds(spec.max_retry_seconds),
             expires: Duration::from_secs(u64::from(spec.expires_hours) * 3_600),
         }
+    }
+
+    /// When callers may be rung from `now` on, by a zone's clock, to a quarter of an hour: as long as a promise is kept, and
+    /// no longer than a week.
+    pub fn open_times(&self, now: Timestamp, zone: &TimeZone) -> Vec<TimeSpan> {
+        let end = later(now, self.expires.min(FAR));
+        let local = |at: Timestamp| at.to_zoned(zone.clone()).datetime();
+        let is_open_until = |end: Timestamp| {
+            let last = end.checked_sub(Duration::from_secs(1)).unwrap_or(Timestamp::MIN);
+            self.allowed(last) == Some(last)
+        };
+        let (mut open, mut at) = (Vec::new(), now);
+        while let Some(from) = self.allowed(at).filter(|from| *from < end) {
+            at = next_step(from);
+            let mut until = from;
+            while until < end && is_open_until(at) {
+                (until, at) = (at.min(end), next_step(at));
+            }
+            if until > from {
+                open.push(TimeSpan { from: local(from), until: local(until) });
+            }
+        }
+        open
     }
 
     /// The first moment from `at` on at which a caller may be rung.
@@ -244,6 +289,38 @@ mod tests {
         let window = Window { from: now, until: until.map(at) };
         let call = "call-1".parse().expect("an id");
         Callback::promise(&plan(), now, (call, "all", now), "5550100".parse().expect("a number"), window)
+    }
+
+    #[test]
+    fn callers_choose_among_the_allowed_hours() {
+        // A Monday; in Berlin it is an hour later.
+        let now = at("2026-11-16T15:50:30Z");
+        let zone = TimeZone::get("Europe/Berlin").expect("it is bundled");
+        let expires = Duration::from_secs(30 * 24 * 3_600);
+        let open = CallbackPlan { expires, ..plan() }.open_times(now, &zone);
+        let shown: Vec<String> = open.iter().map(|span| format!("{}..{}", span.from, span.until)).collect();
+        assert_eq!(
+            shown,
+            [
+                "2026-11-16T16:50:30..2026-11-16T18:00:00",
+                "2026-11-17T10:00:00..2026-11-17T18:00:00",
+                "2026-11-23T10:00:00..2026-11-23T16:50:30",
+            ]
+        );
+        for span in &open {
+            let window = Window::of(*span, &zone).expect("such times there are");
+            let until = window.until.expect("an end");
+            assert_eq!(
+                plan().allowed(window.from),
+                Some(window.from),
+                "nobody is promised a call that cannot be"
+            );
+            assert!(until > window.from);
+        }
+        let always = CallbackPlan { hours: None, expires: Duration::from_secs(7_200), ..plan() };
+        let span = always.open_times(now, &TimeZone::UTC);
+        assert_eq!(span.len(), 1);
+        assert_eq!(span[0].until.to_string(), "2026-11-16T17:50:30");
     }
 
     #[test]

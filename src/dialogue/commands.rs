@@ -121,7 +121,8 @@ impl Dialogue {
         if self.is_working() && command != Command::Agent {
             return;
         }
-        let waits = matches!(self.state, State::Waiting | State::WaitingNumber { .. });
+        let waits =
+            matches!(self.state, State::Waiting | State::WaitingNumber { .. } | State::WaitingTime { .. });
         if waits && !matches!(command, Command::Agent | Command::Repeat | Command::Slower | Command::Goodbye)
         {
             return self.wait_on();
@@ -195,6 +196,7 @@ impl Dialogue {
             | State::Callback { .. }
             | State::Waiting
             | State::WaitingNumber { .. }
+            | State::WaitingTime { .. }
             | State::Menu
             | State::Working(_) => self.no_match("nothing was asked that could be unknown"),
         }
@@ -224,6 +226,7 @@ impl Dialogue {
             State::Callback { .. }
             | State::Waiting
             | State::WaitingNumber { .. }
+            | State::WaitingTime { .. }
             | State::Rating
             | State::Working(_) => self.repeat(),
         }

@@ -90,6 +90,7 @@ impl Dialogue {
             | State::Callback { .. }
             | State::Waiting
             | State::WaitingNumber { .. }
+            | State::WaitingTime { .. }
             | State::Rating
             | State::Working(_) => return false,
         };

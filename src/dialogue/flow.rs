@@ -103,6 +103,8 @@ pub struct Commands {
     pub upset: PhraseSet,
     /// While waiting: wants to be called back.
     pub way_callback: PhraseSet,
+    /// Wants that as soon as it can be.
+    pub soon: PhraseSet,
     /// Wants to leave a message.
     pub way_voicemail: PhraseSet,
     /// Wants to go on with the line.
@@ -114,7 +116,9 @@ impl Commands {
         let way = |words: fn(&WaitingSpec) -> &Vec<String>| {
             PhraseSet::new(waiting.map(words).map(Vec::as_slice).unwrap_or_default())
         };
+        let soon = waiting.and_then(|waiting| waiting.when.as_ref()).map(|when| when.soon_words.as_slice());
         Commands {
+            soon: PhraseSet::new(soon.unwrap_or_default()),
             way_callback: way(|w| &w.callback_words),
             way_voicemail: way(|w| &w.voicemail_words),
             way_line: way(|w| &w.line_words),

@@ -10,6 +10,7 @@
 
 mod audit;
 
+mod call_back;
 mod check;
 
 mod closing;
@@ -85,7 +86,7 @@ use waiting::Place;
 
 use crate::call::{
     Ani, Callback, Expect, Fault, Handoff, HandoffReason, HangupCause, Hypothesis, IntentName,
-    Interpretation, Note, Pii, Prompt, Query, Recognition, Row, Stage, Waiting, WayOut,
+    Interpretation, Note, Pii, Prompt, Query, Recognition, Row, Stage, TimeSpan, Waiting, WayOut,
 };
 use crate::understanding::Known;
 
@@ -154,6 +155,8 @@ pub enum Move {
         way: WayOut,
         /// Whom to call back.
         number: Option<Ani>,
+        /// When; `None` as soon as the place comes up.
+        window: Option<TimeSpan>,
     },
     /// End the call.
     HangUp(HangupCause),
@@ -416,6 +419,7 @@ impl Dialogue {
             State::ConfirmAction => self.heard_confirm_action(best, meant),
             State::Callback { then_person } => self.heard_callback(best, then_person),
             State::WaitingNumber { number } => self.heard_number(best, number),
+            State::WaitingTime { number, window } => self.heard_time(best, number, window),
             State::Rating => self.heard_rating(best),
             State::Menu => self.try_intent(best, meant, false),
             State::Waiting | State::Working(_) => {}
@@ -448,6 +452,7 @@ impl Dialogue {
             State::Rating => self.rated(keys.parse().ok()),
             State::Waiting => self.keyed_waiting(keys),
             State::WaitingNumber { number: None } => self.given_number(keys),
+            State::WaitingTime { number, window: None } => self.keyed_time(keys, number),
             State::ConfirmIntent { .. }
             | State::ConfirmSlot { .. }
             | State::Offer(_)
@@ -455,6 +460,7 @@ impl Dialogue {
             | State::Step { .. }
             | State::ConfirmAction
             | State::WaitingNumber { number: Some(_) }
+            | State::WaitingTime { window: Some(_), .. }
             | State::Callback { .. } => self.keyed_yes_no(keys),
             State::Purpose { wrap_up: true } if self.arrival.keypad_only && keys == "2" => {
                 self.nothing_else()

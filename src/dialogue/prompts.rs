@@ -131,6 +131,13 @@ fn feature_prompts<'a>(line: &'a LineSpec, all: &mut List<'a>) {
     if let Some(waiting) = &line.waiting {
         all.one("waiting.announce", &waiting.announce, &["position", "minutes"]);
         all.one("waiting.number", &waiting.number, &["number"]);
+        if let Some(when) = &waiting.when {
+            let time = &["days", "day", "from", "until"];
+            all.one("waiting.when.ask", &when.ask, &[]);
+            all.one("waiting.when.confirm", &when.confirm, time);
+            all.one("waiting.when.closed", &when.closed, &[]);
+            all.one("waiting.when.promised", &when.promised, time);
+        }
         for (name, spec) in [
             ("callback", &waiting.callback),
             ("voicemail", &waiting.voicemail),

@@ -307,13 +307,17 @@ impl Dialogue {
             | State::Step { .. }
             | State::ConfirmAction
             | State::WaitingNumber { number: Some(_) }
+            | State::WaitingTime { window: Some(_), .. }
             | State::Callback { .. } => whole(),
             State::Slot { index } => self.slot_is_complete(*index, heard, text),
             State::Proof { index } => self.proof_is_complete(*index, heard, text),
             State::Rating => whole() || super::closing::rating_in(text).is_some(),
             State::Choose { .. } | State::Menu => self.takes_intent(best, meant),
             // A number may go on, and whoever waits talks to others, too.
-            State::Waiting | State::WaitingNumber { number: None } | State::Working(_) => false,
+            State::Waiting
+            | State::WaitingNumber { number: None }
+            | State::WaitingTime { window: None, .. }
+            | State::Working(_) => false,
         }
     }
 

@@ -26,6 +26,7 @@ impl Dialogue {
             State::Callback { then_person } => self.callback_again(then_person),
             State::Waiting => self.waiting_again(),
             State::WaitingNumber { number } => self.number_again(number),
+            State::WaitingTime { number, window } => self.time_again(number, window),
             State::Rating => self.rated(None),
             State::Menu => self.menu_again("no_match"),
             State::Working(_) => {}
@@ -62,6 +63,7 @@ impl Dialogue {
             State::Callback { then_person } => self.callback_again(then_person),
             State::Waiting => self.waiting_again(),
             State::WaitingNumber { number } => self.number_again(number),
+            State::WaitingTime { number, window } => self.time_again(number, window),
             State::Rating => self.rated(None),
             State::Menu => self.menu_again("no_input"),
             State::Working(_) => {}
@@ -116,7 +118,7 @@ impl Dialogue {
                 self.hearing_faults -= 1;
                 self.wait_on();
             }
-            State::WaitingNumber { .. } => {
+            State::WaitingNumber { .. } | State::WaitingTime { .. } => {
                 self.say_aside("hearing_fault");
                 self.repeat();
             }

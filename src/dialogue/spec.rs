@@ -202,6 +202,8 @@ pub struct WaitingSpec {
     pub ask_number: PromptSpec,
     /// The callback is promised.
     pub promised: PromptSpec,
+    /// Asks when to call back; without it, callers are called as soon as their place comes up.
+    pub when: Option<WhenSpec>,
     /// A message may be left after the beep, and # ends it.
     pub message: PromptSpec,
     /// Nothing was heard; once more.
@@ -221,6 +223,23 @@ pub struct WaitingSpec {
     /// Says: back to the line.
     #[serde(default)]
     pub line_words: Vec<String>,
+}
+
+/// Sentences about when to call back. `days` until then, from 0 for today, `day`, `from` and `until` say when.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhenSpec {
+    /// Asks for a day, a time, or as soon as it can be, which is also key 1.
+    pub ask: PromptSpec,
+    /// Asks whether it is right.
+    pub confirm: PromptSpec,
+    /// Nobody is called then.
+    pub closed: PromptSpec,
+    /// The callback is promised for then.
+    pub promised: PromptSpec,
+    /// Says: as soon as you can.
+    #[serde(default)]
+    pub soon_words: Vec<String>,
 }
 
 /// A greeting for certain calls. All conditions that are given must hold.

@@ -1,7 +1,7 @@
 //! Where a dialogue is, and the stage of the call that this belongs to.
 
 use super::Dialogue;
-use crate::call::{Ani, IntentName, Row, Stage};
+use crate::call::{Ani, IntentName, Row, Stage, TimeSpan};
 
 /// Where a dialogue is.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub(super) enum State {
     Waiting,
     /// "Shall we call you back on …?", or "which number?".
     WaitingNumber { number: Option<Ani> },
+    /// "When shall we call?", or "shall we call tomorrow between …?".
+    WaitingTime { number: Ani, window: Option<TimeSpan> },
     /// "How content are you?"
     Rating,
     /// Nothing is asked: the line is busy, or leaves.
@@ -121,6 +123,7 @@ impl Dialogue {
             State::Callback { .. }
             | State::Waiting
             | State::WaitingNumber { .. }
+            | State::WaitingTime { .. }
             | State::Working(Work::TakingMessage) => Stage::NextSteps,
             State::Purpose { wrap_up: true } | State::Rating => Stage::WrapUp,
             State::Working(Work::HandingOver) | State::Working(Work::Ended) => self.stage,
@@ -149,6 +152,7 @@ impl Dialogue {
             State::Callback { .. } => "callback",
             State::Waiting => "waiting",
             State::WaitingNumber { .. } => "waiting_number",
+            State::WaitingTime { .. } => "waiting_time",
             State::Rating => "rating",
             State::Working(Work::HandingOver) => "handing_over",
             State::Working(Work::TakingMessage) => "taking_message",

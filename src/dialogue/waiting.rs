@@ -3,12 +3,15 @@
 //! The place is the desk's: here it is only spoken of. Whoever says nothing keeps it, and whoever is asked for a
 //! number keeps it until the callback is promised.
 
+use jiff::civil::DateTime;
 use minijinja::Value;
 
 use super::speaking::{Values, value};
 use super::state::{Asked, State, Work};
 use super::{Dialogue, Move, Question};
-use crate::call::{Ani, Callback, CallbackReason, Expect, HandoffReason, Hypothesis, Waiting, WayOut};
+use crate::call::{
+    Ani, Callback, CallbackReason, Expect, HandoffReason, Hypothesis, TimeSpan, Waiting, WayOut,
+};
 use crate::understanding::{Answer, answer, digits};
 
 /// Whoever waits may be silent for as long as the longest wait that a desk can declare.
@@ -24,6 +27,8 @@ pub(super) struct Place {
     /// Nobody takes the caller, who is offered the ways out instead.
     pub(super) is_offered: bool,
     ways: Vec<WayOut>,
+    /// What time it was when the desk said when callers may be called back, and that; nothing where it did not.
+    pub(super) times: Option<(DateTime, Vec<TimeSpan>)>,
 }
 
 /// How the taking of a message went.
@@ -63,18 +68,23 @@ impl Dialogue {
         match news {
             Waiting::Queued => {
                 self.decided("queued", "");
-                self.place = Some(Place::default());
+                self.place = Some(Place { times: self.times(), ..Place::default() });
+            }
+            Waiting::CallsBack { now, open } => {
+                if let Some(place) = &mut self.place {
+                    place.times = Some((now, open));
+                }
             }
             Waiting::Announced { position, minutes, ways_out } => {
                 self.decided("announced", format!("place {position}"));
-                self.place = Some(Place { is_offered: false, ways: ways_out });
+                self.place = Some(Place { is_offered: false, ways: ways_out, times: self.times() });
                 if self.is_on_hold() {
                     self.announce(position, minutes);
                 }
             }
             Waiting::Offered { ways_out } => {
                 self.decided("offered", "nobody takes the caller");
-                self.place = Some(Place { is_offered: true, ways: ways_out });
+                self.place = Some(Place { is_offered: true, ways: ways_out, times: self.times() });
                 // Whoever is being asked for a number answers that first.
                 if matches!(self.state, State::Waiting | State::Working(Work::HandingOver)) {
                     self.asked = Asked::default();
@@ -174,11 +184,11 @@ impl Dialogue {
             WayOut::Voicemail => {
                 self.place = None;
                 self.state = State::Working(Work::TakingMessage);
-                self.moves.push_back(Move::Leave { way, number: None });
+                self.moves.push_back(Move::Leave { way, number: None, window: None });
             }
             WayOut::Line => {
                 self.place = None;
-                self.moves.push_back(Move::Leave { way, number: None });
+                self.moves.push_back(Move::Leave { way, number: None, window: None });
                 self.anything_else();
             }
         }
@@ -214,7 +224,11 @@ impl Dialogue {
         let text = best.text.expose().clone();
         let Some(number) = number else { return self.given_number(&said_number(&text)) };
         match answer(&text).map(|a| a.answer) {
-            Some(Answer::Yes) => self.promise(number),
+            Some(Answer::Yes) if self.has_times() => {
+                self.asked = Asked::default();
+                self.ask_time(number);
+            }
+            Some(Answer::Yes) => self.promise(number, None),
             Some(Answer::No | Answer::DontKnow | Answer::ThatsAll) => {
                 self.decided("denied", "another number");
                 self.asked = Asked::default();
@@ -232,14 +246,19 @@ impl Dialogue {
         }
     }
 
-    fn promise(&mut self, number: Ani) {
+    /// Promises the callback for then, or for when the place comes up.
+    pub(super) fn promise(&mut self, number: Ani, window: Option<TimeSpan>) {
         self.decided("callback", "waited long enough");
         let (reason, intent) = (CallbackReason::NobodyFree, self.intent.clone());
         self.callback = Some(Callback { number: number.clone(), reason, intent });
+        let when = window.map(|window| self.values_of(window));
         self.place = None;
-        self.moves.push_back(Move::Leave { way: WayOut::Callback, number: Some(number) });
+        self.moves.push_back(Move::Leave { way: WayOut::Callback, number: Some(number), window });
         self.said_is_whole = true;
-        self.say("waiting.promised");
+        match when {
+            Some(when) => self.say_with("waiting.when.promised", when),
+            None => self.say("waiting.promised"),
+        }
         self.anything_else();
     }
 

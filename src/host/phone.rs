@@ -10,7 +10,9 @@ use super::desk::{Arriving, DeskHost, Order, Package, PackageEvent, Place};
 use super::serve::{Answerer, Serving, Survey};
 use super::session::{Arrival, Channel, Observer};
 use crate::audio::Frame;
-use crate::call::{Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId, WayOut};
+use crate::call::{
+    Ani, CallId, CallTime, Dnis, Dtmf, Event, Fault, Handoff, HangupCause, RequestId, TimeSpan, WayOut,
+};
 use crate::channel::gate::Limits;
 use crate::channel::load::LoadLimits;
 use crate::channel::sip::{
@@ -517,10 +519,10 @@ impl Channel for Telephone {
         })
     }
 
-    fn leave(&mut self, way: WayOut, number: Option<&Ani>) {
+    fn leave(&mut self, way: WayOut, number: Option<&Ani>, window: Option<TimeSpan>) {
         self.transfer = None;
         if let Some(place) = &self.place {
-            place.leave(way, number);
+            place.leave(way, number, window);
         }
     }
 

@@ -12,7 +12,9 @@ use super::metrics::Metrics;
 use super::recorder::Recordings;
 use super::session::{Arrival, Channel, Observer};
 use crate::audio::Frame;
-use crate::call::{Ani, CallId, CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId, WayOut};
+use crate::call::{
+    Ani, CallId, CallRecord, CallTime, Dtmf, Event, Handoff, HangupCause, RequestId, TimeSpan, WayOut,
+};
 use crate::channel::gate::Gate;
 use crate::channel::load::Punctuality;
 use crate::desk::Spoken;
@@ -401,8 +403,8 @@ impl<C: Channel> Channel for Watched<C> {
         self.channel.transferred()
     }
 
-    fn leave(&mut self, way: WayOut, number: Option<&Ani>) {
-        self.channel.leave(way, number);
+    fn leave(&mut self, way: WayOut, number: Option<&Ani>, window: Option<TimeSpan>) {
+        self.channel.leave(way, number, window);
     }
 
     fn keep_message(&mut self, id: RequestId, sound: &Arc<[i16]>, handoff: &Handoff) -> bool {

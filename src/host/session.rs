@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::audio::{FRAME_DURATION, FRAME_SAMPLES, Frame, HoldMusic};
 use crate::call::{
     Action, Ani, CallId, CallRecord, CallTime, Dnis, Dtmf, Event, Handoff, HangupCause, Note, RequestId,
-    WayOut,
+    TimeSpan, WayOut,
 };
 use crate::conversation::Conversation;
 use crate::conversation::script::masked;
@@ -52,7 +52,7 @@ pub trait Channel {
     }
 
     /// The caller waits for a person no longer: a way out was taken.
-    fn leave(&mut self, _way: WayOut, _number: Option<&Ani>) {}
+    fn leave(&mut self, _way: WayOut, _number: Option<&Ani>, _window: Option<TimeSpan>) {}
 
     /// Keeps the message that the caller left. `false` where the channel has no place for it.
     fn keep_message(&mut self, _id: RequestId, _sound: &Arc<[i16]>, _handoff: &Handoff) -> bool {
@@ -335,8 +335,8 @@ impl<'a> Session<'a> {
             let done = match &action {
                 Action::Transfer { id, handoff } => channel.transfer(*id, handoff),
                 Action::KeepMessage { id, sound, handoff } => channel.keep_message(*id, sound, handoff),
-                Action::Leave { way, number, .. } => {
-                    channel.leave(*way, number.as_ref());
+                Action::Leave { way, number, window, .. } => {
+                    channel.leave(*way, number.as_ref(), *window);
                     true
                 }
                 Action::Say { .. }

@@ -39,3 +39,4 @@ pub use spelling::{CheckDigit, PatternError, Region, Shape};
 pub use training_file::{Annotation, Example, TrainingFile, TrainingFileError};
 pub use training_set::{MIN_EXAMPLES, TrainingSet, TrainingSetError};
 pub use values::{DateReading, Prefer};
+pub(crate) use values::{dates, times};

@@ -1,7 +1,7 @@
 //! Timelines: one line for each event and each action.
 
 use crate::audio::RATE_HZ;
-use crate::call::{Action, Event, Expect, Hypothesis, Note, Pii, Recognition, Waiting, WayOut};
+use crate::call::{Action, Event, Expect, Hypothesis, Note, Pii, Recognition, TimeSpan, Waiting, WayOut};
 
 /// The event without what a secret question's answer holds; `None` where there is nothing to hide.
 pub fn masked(event: &Event) -> Option<Event> {
@@ -41,6 +41,9 @@ pub fn show_event(event: &Event) -> Option<String> {
         Event::TransferFailed { fault, .. } => format!("agent {fault}"),
         Event::Waiting { news, .. } => match news {
             Waiting::Queued => "desk queued".to_owned(),
+            Waiting::CallsBack { open, .. } => {
+                format!("desk calls back {}", open.iter().map(show_span).collect::<Vec<_>>().join(" "))
+            }
             Waiting::Announced { position, minutes, ways_out } => {
                 let minutes = minutes.map_or("-".to_owned(), |m| m.to_string());
                 format!("desk place={position} minutes={minutes} ways={}", show_ways(ways_out))
@@ -51,6 +54,10 @@ pub fn show_event(event: &Event) -> Option<String> {
         Event::MessageLost { fault, .. } => format!("message {fault}"),
         Event::HungUp { cause } => format!("hung up by {cause}"),
     })
+}
+
+fn show_span(span: &TimeSpan) -> String {
+    format!("{}..{}", span.from.strftime("%FT%H:%M"), span.until.strftime("%FT%H:%M"))
 }
 
 /// An action as a timeline's line.
@@ -82,9 +89,10 @@ pub fn show_action(action: &Action) -> Option<String> {
                 facts.join(" ")
             )
         }
-        Action::Leave { way, number, .. } => {
+        Action::Leave { way, number, window, .. } => {
             let number = number.as_ref().map(|n| format!(" number={}", n.expose())).unwrap_or_default();
-            format!("leave for {way}{number}")
+            let window = window.as_ref().map(|w| format!(" window={}", show_span(w))).unwrap_or_default();
+            format!("leave for {way}{number}{window}")
         }
         Action::Play { sound, .. } => format!("play {} ms", sound.len() * 1_000 / RATE_HZ as usize),
         Action::KeepMessage { sound, .. } => {

@@ -44,7 +44,7 @@ pub use package::{Package, PackageEvent};
 use sharing::{Sharing, Told};
 
 use super::metrics::Metrics;
-use crate::call::{Ani, CallId, Fault, Handoff, RequestId, Waiting, WayOut};
+use crate::call::{Ani, CallId, Fault, Handoff, RequestId, TimeSpan, Waiting, WayOut};
 use crate::channel::sip::PhoneCall;
 use crate::desk::{
     Action, AgentId, AgentState, Callback, CallbackPlan, Caller, Denial, Desk, DeskPlan, Event, Left,
@@ -113,7 +113,7 @@ enum Inbox {
     Arrives(Box<Arriving>, Sender<Order>),
     Happened(Event),
     /// The caller takes a way out; the number is whom to call back.
-    Chose(CallId, WayOut, Option<Ani>),
+    Chose(CallId, WayOut, Option<Ani>, Option<TimeSpan>),
     /// A message was left.
     Message(Box<MessageNote>),
     /// An agent wants to be there, away, or gone: by name.
@@ -309,8 +309,8 @@ impl Place {
     }
 
     /// The caller takes a way out.
-    pub fn leave(&self, way: WayOut, number: Option<&Ani>) {
-        let _ = self.inbox.send(Inbox::Chose(self.call.clone(), way, number.cloned()));
+    pub fn leave(&self, way: WayOut, number: Option<&Ani>, window: Option<TimeSpan>) {
+        let _ = self.inbox.send(Inbox::Chose(self.call.clone(), way, number.cloned(), window));
     }
 
     /// Keeps a message; [`Order::Kept`] or [`Order::Lost`] says what became of it.
@@ -400,9 +400,9 @@ impl Runner {
                 }
                 self.desk.handle_event(now, event);
             }
-            Inbox::Chose(call, way, number) => {
+            Inbox::Chose(call, way, number, wanted) => {
                 if let (WayOut::Callback, Some(number)) = (way, number) {
-                    self.promise(now, &call, number);
+                    self.promise(now, &call, number, wanted);
                 }
                 self.desk.handle_event(now, Event::Chose(call, way));
             }
@@ -451,11 +451,12 @@ impl Runner {
     }
 
     /// Written before the place is given up: whatever happens in between, the caller is called back.
-    fn promise(&mut self, now: Timestamp, call: &CallId, number: Ani) {
+    fn promise(&mut self, now: Timestamp, call: &CallId, number: Ani, wanted: Option<TimeSpan>) {
         let Some(known) = self.calls.get(call) else { return };
         let place = (call.clone(), known.queue.as_str(), known.since);
-        let window = Window { from: now, until: None };
         let plan = CallbackPlan::of(&self.plan);
+        let window = wanted.and_then(|wanted| Window::of(wanted, &self.plan.zone));
+        let window = window.unwrap_or(Window { from: now, until: None });
         self.note(Note::Promised(Callback::promise(&plan, now, place, number, window)));
     }
 
@@ -501,6 +502,9 @@ impl Runner {
                     RouteTo::Offer(ways_out) => Waiting::Offered { ways_out },
                 };
                 self.order(now, &call, Order::News(news));
+                let open = CallbackPlan::of(&self.plan).open_times(now, &self.plan.zone);
+                let local = now.to_zoned(self.plan.zone.clone()).datetime();
+                self.order(now, &call, Order::News(Waiting::CallsBack { now: local, open }));
             }
             Action::Ring { call, agent, for_ } if self.sharing.is_some() => {
                 self.claim(now, call, agent, for_)

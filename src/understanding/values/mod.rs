@@ -16,11 +16,11 @@ use std::ops::Range;
 
 pub use date::{DateReading, Prefer};
 
-pub(super) use date::dates;
+pub(crate) use date::dates;
 pub(super) use email::emails;
 pub(super) use money::money;
 pub(super) use name::{addresses, names};
-pub(super) use time::times;
+pub(crate) use time::times;
 
 use cardinal::{cardinal, ordinal};
 use tokens::{Token, tokens};
@@ -29,13 +29,13 @@ use super::spoken::{beside_correction, corrects};
 
 /// A value that was said.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// As it is written.
-    pub(super) value: String,
+    pub(crate) value: String,
     /// Bytes of the text.
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
     /// 0 to 1.
-    pub(super) confidence: f32,
+    pub(crate) confidence: f32,
 }
 
 /// Counts and quantities.
