@@ -1,15 +1,19 @@
 //! Callers and agents at the desk, over SIP and RTP on loopback, with a store on the disk.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use attendant::call::{Ani, CallRecord, Disposition, HandoffReason};
+use attendant::call::{
+    Ani, CallId, CallRecord, Disposition, Handoff, HandoffReason, TimeSpan, Waiting, WayOut,
+};
 use attendant::desk::{
-    AwayReason, Callback, CallbackEnd, CallbackPlan, CallbackState, DeskPlan, Presence, Window,
+    AwayReason, Callback, CallbackEnd, CallbackPlan, CallbackState, Caller as DeskCaller, DeskPlan, Presence,
+    Window,
 };
 use attendant::host::desk::book::Book as DeskBook;
 use attendant::host::desk::callbacks::{Callbacks, Keeping};
-use attendant::host::desk::{DeskHost, PackageEvent, Wish};
+use attendant::host::desk::{Arriving, DeskHost, Order, PackageEvent, Wish};
 use attendant::host::phone;
 use attendant::store::{Figures, Store, StoreOptions};
 
@@ -336,6 +340,8 @@ fn a_callback_is_promised_once() {
     rig.presses(&mut caller, '1');
     rig.hears_said(&mut caller, "waiting.number", 1);
     rig.presses(&mut caller, '1');
+    rig.hears_said(&mut caller, "waiting.when.ask", 1);
+    rig.presses(&mut caller, '1');
     rig.hears_said(&mut caller, "waiting.promised", 1);
     let callbacks = || rig.runtime.block_on(rig.store.callbacks()).expect("it answers");
     rig.until("the promise is kept", || callbacks().len() == 1);
@@ -347,6 +353,45 @@ fn a_callback_is_promised_once() {
     assert_eq!((promise.number.expose(), promise.call == record.id), ("5550100", true));
     assert!(matches!(promise.state, CallbackState::Waiting { .. }));
     rig.is_over();
+}
+
+#[test]
+fn a_callback_has_the_time_that_the_caller_chose() {
+    let rig = Rig::open(&[("ana", "sip:ana@127.0.0.1:9")], 30);
+    let (call, number): (CallId, Ani) =
+        ("by-choice".parse().expect("an id"), "5550100".parse().expect("a number"));
+    let handoff = Handoff {
+        skill: String::new(),
+        reason: HandoffReason::CallerAsked,
+        intent: None,
+        facts: BTreeMap::new(),
+        last_heard: None,
+    };
+    let caller = DeskCaller::handed_over(call, &handoff);
+    let place = rig.desk.arrive(Arriving { caller, ani: Some(number.clone()) });
+    let mut told = None;
+    rig.until("the times are told", || {
+        if let Some(Order::News(Waiting::CallsBack { now, open })) = place.order() {
+            told = Some((now, open));
+        }
+        told.is_some()
+    });
+    let (now, open) = told.expect("the times");
+    assert!(open[0].from <= now && open[0].until > now, "at any time: {open:?}");
+    let at = |hours: i64| now.checked_add(jiff::Span::new().hours(hours)).expect("a time");
+    let wanted = TimeSpan { from: at(20), until: at(21) };
+    place.leave(WayOut::Callback, Some(&number), Some(wanted));
+    let callbacks = || rig.runtime.block_on(rig.store.callbacks()).expect("it answers");
+    rig.until("the promise is kept", || callbacks().len() == 1);
+    let [promise] = callbacks().try_into().expect("one promise");
+    let window = Window::of(wanted, &rig.plan.zone).expect("such a time there is");
+    // The store keeps milliseconds.
+    assert_eq!(promise.window.from.as_millisecond(), window.from.as_millisecond());
+    assert_eq!(
+        promise.window.until.map(|until| until.as_millisecond()),
+        window.until.map(|until| until.as_millisecond())
+    );
+    assert_eq!(promise.state, CallbackState::Waiting { due: promise.window.from }, "it is not due before");
 }
 
 #[test]
