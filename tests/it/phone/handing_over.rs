@@ -37,12 +37,7 @@ pub(super) fn hears(caller: &Caller) -> bool {
 
 #[test]
 fn an_agent_is_called_briefed_and_joined() {
-    let (mut agent, uri) = agent();
-    let line = TestLine::open(&[("agents", &uri)]);
-    let mut caller = Caller::call(line.address);
-    caller.silence(20);
-    caller.press('0', |_| true);
-    let invite = agent.asked();
+    let (line, mut caller, mut agent, invite) = rings(&[]);
     assert!(invite.start().starts_with("INVITE sip:6000@"), "{invite:?}");
     let context = invite.header("User-to-User").expect("a reference");
     assert!(context.ends_with(";encoding=hex") && !context.contains("5550100"), "{context}");
@@ -71,12 +66,7 @@ fn an_agent_is_called_briefed_and_joined() {
 
 #[test]
 fn where_the_agent_is_busy_the_caller_is_still_there() {
-    let (mut agent, uri) = agent();
-    let line = TestLine::open(&[("agents", &uri)]);
-    let mut caller = Caller::call(line.address);
-    caller.silence(20);
-    caller.press('0', |_| true);
-    let invite = agent.asked();
+    let (line, mut caller, mut agent, invite) = rings(&[]);
     caller.drain_sound();
     agent.belongs_to(&invite);
     agent.respond(&invite, "486 Busy Here", "", "");
@@ -89,12 +79,7 @@ fn where_the_agent_is_busy_the_caller_is_still_there() {
 
 #[test]
 fn a_caller_who_hangs_up_while_it_rings_stops_the_ringing() {
-    let (mut agent, uri) = agent();
-    let line = TestLine::open(&[("agents", &uri)]);
-    let mut caller = Caller::call(line.address);
-    caller.silence(20);
-    caller.press('0', |_| true);
-    let invite = agent.asked();
+    let (line, mut caller, mut agent, invite) = rings(&[]);
     agent.belongs_to(&invite);
     agent.respond(&invite, "180 Ringing", "", "");
     caller.silence(10);
@@ -220,12 +205,7 @@ fn a_caller_who_hangs_up_in_the_middle_of_a_transfer_leaves_nothing() {
     line.empty();
     // While the agent is briefed, and once the two are joined.
     for packets in [0, 60] {
-        let (mut agent, uri) = agent();
-        let line = TestLine::open(&[("agents", &uri)]);
-        let mut caller = Caller::call(line.address);
-        caller.silence(20);
-        caller.press('0', |_| true);
-        let invite = agent.asked();
+        let (line, mut caller, mut agent, invite) = rings(&[]);
         picks_up(&mut agent, &invite);
         assert!(hears(&agent), "the briefing");
         caller.silence(packets);
@@ -251,9 +231,9 @@ fn a_refer_that_works_after_it_was_given_up_on_takes_the_line_out_of_the_way() {
     line.empty();
 }
 
-/// A caller joined to an agent, who offers `media`.
-fn joined(settings: &[(&str, &str)], media: &str) -> (TestLine, Caller, Caller) {
-    let (mut agent, uri) = agent();
+/// A caller who has asked for a person, the agent whose telephone rings, and the request that makes it ring.
+fn rings(settings: &[(&str, &str)]) -> (TestLine, Caller, Caller, Message) {
+    let (agent, uri) = agent();
     let settings: Vec<(&str, &str)> =
         [("agents", uri.as_str())].into_iter().chain(settings.iter().copied()).collect();
     let line = TestLine::open(&settings);
@@ -261,6 +241,12 @@ fn joined(settings: &[(&str, &str)], media: &str) -> (TestLine, Caller, Caller) 
     caller.silence(20);
     caller.press('0', |_| true);
     let invite = agent.asked();
+    (line, caller, agent, invite)
+}
+
+/// A caller joined to an agent, who offers `media`.
+fn joined(settings: &[(&str, &str)], media: &str) -> (TestLine, Caller, Caller) {
+    let (line, mut caller, mut agent, invite) = rings(settings);
     let answer = agent.offer(media);
     agent.belongs_to(&invite);
     agent.respond(&invite, "200 OK", "Content-Type: application/sdp\r\n", &answer);
