@@ -117,12 +117,16 @@ impl Rig {
     pub(super) fn sign_in(&self, name: &str) {
         self.desk.door().wants(name, Wish::Ready);
         self.until("the agent is there", || self.presence(name) == Some(Presence::Ready));
+        let kept = || self.runtime.block_on(self.store.agents()).expect("it answers");
+        let ready = || kept().iter().filter(|agent| agent.presence == Presence::Ready).count();
+        self.until("the desk itself knows", || self.ready() == ready());
     }
 
-    /// Whether the desk itself knows so many agents as ready.
-    pub(super) fn knows_ready(&self, agents: usize) -> bool {
+    /// How many agents the desk itself knows as ready.
+    pub(super) fn ready(&self) -> usize {
         let told = self.line.serving.metrics().text(0);
-        told.lines().any(|line| line == format!("attendant_agents{{state=\"ready\"}} {agents}"))
+        let ready = |line: &str| line.strip_prefix("attendant_agents{state=\"ready\"} ")?.parse().ok();
+        told.lines().find_map(ready).unwrap_or(0)
     }
 
     pub(super) fn presence(&self, name: &str) -> Option<Presence> {

@@ -2,8 +2,8 @@
 //!
 //! A node is this test program once more, as `the_node`.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Lines, Read as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use attendant::desk::{Callback, CallbackEnd, CallbackPlan, CallbackState, DeskPlan, Presence, Window};
@@ -37,6 +37,8 @@ fn the_node() {
     });
     let keeping = env("NODE_DIALS").map(|port| rig.keeps(port.parse().expect("a port")));
     say("listening");
+    rig.until("she has signed in", || rig.ready() == 1);
+    say("she is there");
     // Until whoever started it ends.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     drop(keeping);
@@ -45,6 +47,25 @@ fn the_node() {
 #[expect(clippy::print_stdout, reason = "whoever started it reads this")]
 fn say(what: &str) {
     println!("= {what}");
+}
+
+/// A node that runs.
+struct Node {
+    running: Running,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Node {
+    /// Waits until it says so.
+    fn says(&mut self, what: &str) {
+        let what = format!("= {what}");
+        assert!(self.output.by_ref().map_while(Result::ok).any(|line| line.ends_with(&what)), "never {what}");
+    }
+
+    fn kill(&mut self) {
+        self.running.0.kill().expect("it is ours");
+        self.running.0.wait().expect("it ends");
+    }
 }
 
 /// A store that nodes share, as the test sees it.
@@ -68,7 +89,7 @@ impl Shared {
     }
 
     /// Starts a node; returns once it listens.
-    fn start(&self, name: &str, port: u16, agent: &str, dials: Option<u16>) -> Running {
+    fn start(&self, name: &str, port: u16, agent: &str, dials: Option<u16>) -> Node {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.args(["--exact", "phone::killed_node::the_node", "--nocapture", "--test-threads=1"]);
         command.env("NODE_DATABASE", &self.address).env("NODE_NAME", name).env("NODE_AGENT", agent);
@@ -78,10 +99,10 @@ impl Shared {
         }
         let child: Child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let mut running = Running(child);
-        let output = BufReader::new(running.0.stdout.take().expect("it is piped"));
-        let listens = output.lines().map_while(Result::ok).any(|line| line.ends_with("= listening"));
-        assert!(listens, "{name} did not start");
-        running
+        let output = BufReader::new(running.0.stdout.take().expect("it is piped")).lines();
+        let mut node = Node { running, output };
+        node.says("listening");
+        node
     }
 
     fn agents(&self) -> Vec<KeptAgent> {
@@ -122,9 +143,11 @@ impl Shared {
         row
     }
 
-    fn sign_in(&self) {
+    /// She signs in, and the nodes hear of it.
+    fn sign_in(&self, nodes: &mut [Node]) {
         let ready = self.store.sign_agent("ana", Presence::Ready, "herself", Timestamp::now());
         self.runtime.block_on(ready).expect("it is written");
+        nodes.iter_mut().for_each(|node| node.says("she is there"));
     }
 }
 
@@ -171,9 +194,9 @@ fn queue_places_outlive_their_node() {
     let Some(balancer) = Balancer::open(&shared.folder, ports) else { return };
     let (mut ana, uri) = agent();
     let names = ["node-0", "node-1"];
-    let mut nodes: Vec<Running> =
+    let mut nodes: Vec<Node> =
         names.iter().zip(ports).map(|(name, port)| shared.start(name, port, &uri, None)).collect();
-    shared.sign_in();
+    shared.sign_in(&mut nodes);
     let mut first = asks(&balancer, 5_550_100);
     let invite = rung(&mut ana);
     picks_up(&mut ana, &invite);
@@ -187,7 +210,7 @@ fn queue_places_outlive_their_node() {
     let killed = names.iter().position(|name| *name == holder).expect("a node");
     let (cut, kept): (Vec<_>, Vec<_>) = shared.entries().into_iter().partition(|entry| entry.node == holder);
     assert!(!cut.is_empty() && !kept.is_empty(), "callers are shared out: {cut:?} {kept:?}");
-    nodes[killed].0.kill().expect("it is ours");
+    nodes[killed].kill();
     let mut new = asks(&balancer, 5_550_109);
     let place_of = |caller: &str| shared.entries().into_iter().find(|entry| number(entry) == caller);
     let mut living: Vec<&mut Caller> = waiting.iter_mut().chain([&mut new]).collect();
@@ -243,14 +266,14 @@ fn killed_while_calling_back(dies: Dies) -> Option<(Shared, Callback)> {
     let shared = Shared::open()?;
     let ((mut ana, uri), (mut customer, _)) = (agent(), agent());
     let mut node = shared.start("node", free_port(), &uri, Some(customer.port()));
-    shared.sign_in();
+    shared.sign_in(std::slice::from_mut(&mut node));
     if dies == Dies::Claimed {
         // Somebody has her row, which is never waited for: the node that wants her asks again and again.
         let row = shared.runtime.block_on(shared.has_the_row_of("ana"));
         shared.promise("5550177");
         let in_hand = |c: &Callback| c.state == CallbackState::InHand;
         wait(&mut [], "it is in hand", || shared.callbacks().iter().all(in_hand));
-        kill(&mut node);
+        node.kill();
         shared.runtime.block_on(row.rollback()).expect("it answers");
         assert!(ana.has_no_invite_but(&[]) && customer.has_no_invite_but(&[]), "nobody was rung");
     } else {
@@ -265,15 +288,10 @@ fn killed_while_calling_back(dies: Dies) -> Option<(Shared, Callback)> {
                 wait(&mut [&mut ana, &mut customer], "it is kept", || shared.callbacks().iter().all(over));
             }
         }
-        kill(&mut node);
+        node.kill();
     }
     let [promise] = shared.callbacks().try_into().expect("one");
     Some((shared, promise))
-}
-
-fn kill(node: &mut Running) {
-    node.0.kill().expect("it is ours");
-    node.0.wait().expect("it ends");
 }
 
 fn is_due_once_more(dies: Dies) {

@@ -27,7 +27,7 @@ fn the_next_caller_is_the_one_who_came_first_at_whichever_node() {
     let (mut ana, uri) = agent();
     let Some((one, two)) = two(&[("ana", &uri)]) else { return };
     one.sign_in("ana");
-    two.until("the other node sees her", || two.presence("ana") == Some(Presence::Ready));
+    two.until("the other node sees her", || two.ready() == 1);
     let mut first = asks_for_a_person(&one);
     let invite = rings(&mut ana);
     ana.belongs_to(&invite);
@@ -81,7 +81,7 @@ fn without_their_store_each_node_rings_agents_that_no_other_rings() {
     for name in ["ana", "ben"] {
         one.sign_in(name);
     }
-    two.until("both nodes know both", || two.knows_ready(2) && one.knows_ready(2));
+    two.until("both nodes know both", || two.ready() == 2 && one.ready() == 2);
     // Its end is that of its standard input.
     drop(server);
     let mut first = asks_for_a_person(&one);
