@@ -1,6 +1,7 @@
 //! A caller who writes every message and packet by hand, so that it can write wrong ones.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use attendant::wire::telephone_event;
 use super::stream::Connection;
 
 /// An answer that takes longer never comes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// By what a telephone signals.
 enum Way {
@@ -37,6 +38,8 @@ pub(super) struct Secrecy {
 
 pub(super) struct Caller {
     sip: Way,
+    /// Requests that came: the line asks again where a busy machine lets half a second pass before the answer.
+    came: RefCell<HashSet<String>>,
     pub(super) secrecy: Option<Secrecy>,
     pub(super) rtp: UdpSocket,
     line: SocketAddr,
@@ -99,6 +102,7 @@ impl Caller {
         let rtp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         let caller = Caller {
             sip,
+            came: RefCell::default(),
             secrecy: None,
             rtp,
             line,
@@ -278,7 +282,15 @@ impl Caller {
         }
     }
 
+    /// The next message. A request that comes again is the same one (RFC 3261, section 17.2.3).
     pub(super) fn receive(&self) -> Option<Message> {
+        std::iter::from_fn(|| self.read()).find(|message| {
+            let request = || format!("{} {:?}", message.start(), message.header("Via"));
+            message.status() > 0 || self.came.borrow_mut().insert(request())
+        })
+    }
+
+    fn read(&self) -> Option<Message> {
         let socket = match &self.sip {
             Way::Datagrams(socket) => socket,
             Way::Connection(connection) => return connection.borrow_mut().receive(),

@@ -92,8 +92,7 @@ fn wait(time: Duration) {
 
 #[test]
 fn calls_give_back_what_they_took() {
-    let line =
-        TestLine::open_alone(&[("calls_per_second", "10000"), ("calls_per_second_of_source", "10000")]);
+    let line = TestLine::open_alone(&[]);
     let count = calls();
     ring_all(&line, count / 4);
     if count <= CALLS {

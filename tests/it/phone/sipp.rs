@@ -128,7 +128,7 @@ fn a_thousand_calls_at_forty_a_second_are_all_held() {
     if is_missing() {
         return println!("{MISSING}");
     }
-    let line = TestLine::open_alone(&[("calls_at_once", "400")]);
+    let line = TestLine::open_alone(&[]);
     passes("short.xml", &line, &["-m", "1000", "-r", "40", "-l", "400"]);
     assert_eq!(line.held(1_000).len(), 1_000);
     line.empty();
