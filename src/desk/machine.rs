@@ -204,7 +204,8 @@ impl Desk {
     fn refusal(&self, now: Timestamp, caller: &Caller, queue: QueueId) -> Option<Step> {
         let declared = &self.plan.queues[queue.0];
         if let Some(hours) = declared.hours.as_ref().filter(|hours| !hours.is_open(now)) {
-            return Some(Step::Closed { opens: hours.next_open(now) });
+            let opens = hours.next_open(now).map(|at| at.to_zoned(hours.zone().clone()));
+            return Some(Step::Closed { opens });
         }
         let waiting = self.line.len_of(queue);
         if u32::try_from(waiting).is_ok_and(|n| n >= declared.spec.max_waiting) {

@@ -441,7 +441,7 @@ fn an_explanation_names_every_reason() {
     assert!(why.contains("not gold: tier is silver, expected gold"), "{why}");
     assert!(why.ends_with("nobody who could take it is signed in") && agent.is_none(), "{why}");
     let (why, _) = explain("b fix", "2026-11-16T19:00:00Z");
-    assert!(why.ends_with("closed now; it opens at 2026-11-23T08:00:00Z"), "{why}");
+    assert!(why.ends_with("closed now; it opens at 2026-11-23 08:00 UTC"), "{why}");
     let (why, agent) = explain("b fix last=ben", "2026-11-16T09:01:00Z");
     assert!(why.contains("ben first: spoken to last, and rated 5 of 5") && agent.is_some(), "{why}");
 }

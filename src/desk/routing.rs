@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 
 use super::agents::Seat;
 use super::plan::{Agent, DeskPlan, Queue, Strategy, digits};
@@ -94,8 +94,8 @@ pub enum Step {
     },
     /// It is not staffed now.
     Closed {
-        /// When it opens.
-        opens: Option<Timestamp>,
+        /// When it opens, in the zone of its hours.
+        opens: Option<Zoned>,
     },
     /// As many wait as may.
     Full {
@@ -153,7 +153,9 @@ impl fmt::Display for Step {
             }
             Step::Fits { queue, by } if by.is_empty() => write!(f, "queue {queue}: it takes everyone"),
             Step::Fits { queue, by } => write!(f, "queue {queue}: by {}", by.join(", ")),
-            Step::Closed { opens: Some(at) } => write!(f, "closed now; it opens at {at}"),
+            Step::Closed { opens: Some(at) } => {
+                write!(f, "closed now; it opens at {}", at.strftime("%Y-%m-%d %H:%M %Q"))
+            }
             Step::Closed { opens: None } => f.write_str("closed, and it never opens"),
             Step::Full { waiting } => write!(f, "full: {waiting} wait already"),
             Step::Unstaffed => f.write_str("nobody who could take it is signed in"),
