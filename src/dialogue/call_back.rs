@@ -29,7 +29,7 @@ const DAY: (i8, i8) = (8, 20);
 /// Hours of a clock that were said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Clock {
-    /// "At three", which may be in the afternoon where nothing says otherwise.
+    /// "At three", which may be in the afternoon where nothing says otherwise, and rather is than at night.
     At { time: Time, either_half: bool },
     /// "In the morning".
     Between(Time, Time),
@@ -49,16 +49,18 @@ impl Wish {
             dates(text, DateReading::default(), Some(now)).first().and_then(|said| said.value.parse().ok());
         let day = day.or_else(|| says("tonight").then_some(now.date()));
         let part = PARTS.iter().find(|(name, ..)| says(name));
-        let named = times(text, Some(now)).first().and_then(|said| said.value.parse::<Time>().ok());
+        let named = times(text, Some(now)).into_iter().next();
+        let named =
+            named.and_then(|said| Some((said.value.parse::<Time>().ok()?, is_whole(&text[said.span]))));
         let clock = match (named, part) {
-            (Some(time), part) => Some(Clock::At { time, either_half: part.is_none() }),
+            (Some((time, whole)), part) => Some(Clock::At { time, either_half: part.is_none() && !whole }),
             (None, Some((_, from, until))) => Some(Clock::between(*from, *until)),
             (None, None) => None,
         };
         (day.is_some() || clock.is_some()).then_some(Wish { day, clock })
     }
 
-    /// The first time that is meant, is open, and is to come.
+    /// The first time that is meant, is open, and is to come: by day where it may be by day or by night.
     fn within(self, open: &[TimeSpan], now: DateTime) -> Option<TimeSpan> {
         let days: Vec<Date> = match self.day {
             Some(day) => vec![day],
@@ -66,8 +68,16 @@ impl Wish {
         };
         let clock = self.clock.unwrap_or(Clock::between(DAY.0, DAY.1));
         let meant = days.iter().flat_map(|day| clock.on(*day)).filter_map(|span| clock.to_come(span, now));
+        let (by_day, by_night): (Vec<_>, Vec<_>) =
+            meant.partition(|span| (DAY.0..DAY.1).contains(&span.from.hour()));
+        let meant = by_day.into_iter().chain(by_night);
         meant.flat_map(|span| open.iter().map(move |open| overlap(span, *open))).flatten().next()
     }
+}
+
+/// Whether words of a time leave no half of the day open: "three p m", "in ten minutes", "midnight".
+fn is_whole(words: &str) -> bool {
+    words.starts_with("in ") || words.ends_with("night") || words.trim_end_matches('.').ends_with('m')
 }
 
 impl Clock {
@@ -241,9 +251,32 @@ mod tests {
     }
 
     #[test]
+    fn who_calls_around_the_clock_is_not_thought_to_mean_the_night() {
+        let always = [TimeSpan { from: NOW, until: date(2026, 3, 13).at(10, 0, 0, 0) }];
+        let found = |said: &str| {
+            let wish = Wish::of(said, NOW).expect("a time");
+            wish.within(&always, NOW).map(|span| span.from.strftime("%d %H:%M").to_string())
+        };
+        for (said, from) in [
+            ("tomorrow at three", "12 15:00"),
+            ("at nine", "12 09:00"),
+            ("at half past seven", "11 19:30"),
+            ("tomorrow at three a m", "12 03:00"),
+            ("tomorrow at 3 a.m.", "12 03:00"),
+            ("at eleven p m", "11 23:00"),
+            ("at midnight", "12 00:00"),
+            ("in ten minutes", "11 10:10"),
+            ("at 21:15", "11 21:15"),
+        ] {
+            assert_eq!(found(said).as_deref(), Some(from), "{said}");
+        }
+    }
+
+    #[test]
     fn what_is_closed_or_over_is_not_promised() {
         assert_eq!(found("on friday afternoon"), None);
         assert_eq!(found("on saturday"), None);
+        assert_eq!(found("tomorrow at three a m"), None, "and not twelve hours later");
         assert_eq!(found("tonight"), None);
         assert_eq!(found("today at ten to five pm"), None, "ten minutes are too short");
         assert_eq!(Wish::of("my mother said so", NOW), None);
