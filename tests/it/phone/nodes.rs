@@ -85,6 +85,10 @@ impl Centre {
             .env("ATTENDANT_RTP_PORTS", format!("{first}-{}", first + 399))
             // Behind a balancer all calls have one source.
             .env("ATTENDANT_CALLS_AT_ONCE_OF_SOURCE", "100")
+            // A machine that builds beside the tests is late, and would send callers away.
+            .env("ATTENDANT_KEYPAD_PAST_LATE_PERMILLE", "1000")
+            .env("ATTENDANT_BUSY_PAST_LATE_PERMILLE", "1000")
+            .env("ATTENDANT_KEYPAD_PAST_WAIT_MS", "60000")
             .stdout(Stdio::piped())
             .stderr(file)
             .spawn()
