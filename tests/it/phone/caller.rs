@@ -392,6 +392,15 @@ impl Caller {
         caller
     }
 
+    /// Whether the line has hung up, which is answered. What came besides is forgotten.
+    #[cfg(feature = "host")]
+    pub(super) fn is_hung_up_on(&self) -> bool {
+        self.waits(Duration::from_millis(1));
+        let bye = std::iter::from_fn(|| self.receive()).find(|message| message.start().starts_with("BYE "));
+        self.waits(PATIENCE);
+        bye.inspect(|bye| self.respond(bye, "200 OK", "", "")).is_some()
+    }
+
     pub(super) fn hang_up(&mut self) {
         let bye = self.request("BYE", "", "");
         self.send(&bye);

@@ -20,6 +20,9 @@ mod desk;
 
 mod digest;
 
+#[cfg(feature = "host")]
+mod ear_at_desk;
+
 mod growth;
 
 mod handing_over;

@@ -14,7 +14,8 @@ use attendant::channel::gate::Gate;
 use attendant::channel::wav;
 use attendant::config::Config;
 use attendant::conversation::script::Script;
-use attendant::host::caller::{ScriptedCaller, cues};
+use attendant::host::caller::{Cue, ScriptedCaller, cues};
+use attendant::host::desk::DeskHost;
 use attendant::host::line::Line;
 use attendant::host::serve::{Answerer, LineAnswerer};
 use attendant::host::session::{Arrival, Channel};
@@ -58,12 +59,23 @@ fn open(folder: &Path, changes: &[(&str, &str)]) -> Option<(Arc<Line>, TestLine)
 }
 
 /// The same, with something done to its ear.
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub(super) fn open_with_ear(
     folder: &Path,
     changes: &[(&str, &str)],
     change: impl FnOnce(&mut RecognizerPool),
 ) -> Option<(Arc<Line>, TestLine)> {
+    let line = line_of(folder, |_| {}, change)?;
+    let phone = served(&line, changes, None);
+    Some((line, phone))
+}
+
+/// A line's engines, and its intents, to which something is done before they are read.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+pub(super) fn line_of(
+    folder: &Path,
+    declare: impl FnOnce(&Path),
+    change: impl FnOnce(&mut RecognizerPool),
+) -> Option<Arc<Line>> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     std::env::set_current_dir(top).expect("the checkout is there");
     let intents = folder.join("intents");
@@ -71,26 +83,32 @@ pub(super) fn open_with_ear(
     for entry in std::fs::read_dir(top.join("intents")).expect("there").flatten() {
         std::fs::copy(entry.path(), intents.join(entry.file_name())).expect("copied");
     }
+    declare(&intents);
     let mut config = Config::load(None, std::iter::empty(), &[]).expect("settings");
     config.set_flag("intents", &intents.display().to_string());
-    let line = match Line::open_with_store(&config, &folder.join("store"), &mut |_| {}) {
+    match Line::open_with_store(&config, &folder.join("store"), &mut |_| {}) {
         Ok(mut line) => {
             change(&mut line.pool);
-            Arc::new(line)
+            Some(Arc::new(line))
         }
         Err(error) => {
             println!("skipped: {error}");
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// It answers the telephone, and has the machine for itself.
+pub(super) fn served(line: &Arc<Line>, changes: &[(&str, &str)], desk: Option<Arc<DeskHost>>) -> TestLine {
     let book = Arc::new(Book::default());
-    let (of_line, of_book) = (Arc::clone(&line), Arc::clone(&book));
+    let (of_line, of_book) = (Arc::clone(line), Arc::clone(&book));
     let kept = |gate: &Arc<Gate>| {
         let answerer = LineAnswerer::new(of_line, Arc::clone(gate));
         Arc::new(Kept { answerer, book: of_book }) as Arc<dyn Answerer>
     };
     let guard = MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Some((line, TestLine::serve(changes, kept, book, Machine::Alone { _guard: guard })))
+    let machine = Machine::Alone { _guard: guard };
+    TestLine::serve_at(Duration::from_secs(1), changes, kept, book, machine, desk)
 }
 
 /// Delivers each packet when its time has come.
@@ -112,14 +130,19 @@ fn network(socket: &UdpSocket, to: SocketAddr, packets: &Receiver<(Instant, Vec<
     }
 }
 
-/// Rings the line as a scripted caller over a network that loses and delays.
-fn ring(line: &TestLine, mut caller: Caller, name: &str, seed: u64) {
+/// Rings the line as a caller of the audio suite's over a network that loses and delays.
+fn ring(caller: Caller, name: &str, seed: u64) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/callers");
     let path = folder.join(format!("{name}.call"));
     let text = std::fs::read_to_string(&path).expect("a script");
     let script = Script::parse(&path.display().to_string(), &text).expect("sound");
     let cues =
         cues(&script, |n, _| wav::read(&folder.join(name).join(format!("{n:02}.wav")))).expect("recordings");
+    play(caller, cues, seed);
+}
+
+/// Goes through `cues` over a network that loses and delays, until either end hangs up, or for three minutes.
+pub(super) fn play(mut caller: Caller, cues: Vec<Cue>, seed: u64) {
     let mut person = ScriptedCaller::new(cues, Vec::new());
     let (send, packets) = channel();
     let (socket, to) = (caller.rtp.try_clone().expect("a socket"), caller.media.expect("an answer"));
@@ -128,7 +151,8 @@ fn ring(line: &TestLine, mut caller: Caller, name: &str, seed: u64) {
     let mut random = SplitMix64::new(seed);
     let (mut up, mut down) = (Resampler::new(LINE_RATE_HZ, RATE_HZ), Resampler::new(RATE_HZ, LINE_RATE_HZ));
     let mut heard: VecDeque<i16> = VecDeque::new();
-    for tick in 0..60 * 50u64 {
+    let mut is_over = false;
+    for tick in 0..180 * 50u64 {
         let mut bytes = [0; 1_500];
         while let Ok((length, _)) = caller.rtp.recv_from(&mut bytes) {
             if let Some(packet) = caller.opened(&mut bytes[..length]) {
@@ -147,18 +171,14 @@ fn ring(line: &TestLine, mut caller: Caller, name: &str, seed: u64) {
         }
         caller.step();
         caller.tick();
-        // The call's thread may still be on its way at first.
-        if tick > 100 && line.serving.going_on() == 0 {
+        is_over = caller.is_hung_up_on();
+        if is_over {
             break;
         }
     }
     drop(send);
     network.join().expect("the network ran");
-    if line.serving.going_on() == 0 {
-        // The line hung up, and is not left waiting for an answer.
-        let bye = caller.asked_for("BYE");
-        caller.respond(&bye, "200 OK", "", "");
-    } else {
+    if !is_over {
         caller.hang_up();
     }
 }
@@ -186,7 +206,7 @@ fn an_order_is_found_by_tls_with_encrypted_sound() {
         let offer = caller.usual();
         let answer = caller.invite("", &offer);
         assert!(answer.status() == 200 && answer.body().contains(" RTP/SAVP "), "{answer:?}");
-        ring(&phone, caller, "order_status", seed);
+        ring(caller, "order_status", seed);
         found(&phone, usize::try_from(seed).expect("small"))
     };
     assert!((1..=2).any(finds), "neither of two calls found the order");
@@ -220,7 +240,7 @@ fn an_order_is_found_by_telephone_over_a_lossy_network() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some((_line, phone)) = open(folder.path(), &[]) else { return };
     let finds = |seed: u64| {
-        ring(&phone, Caller::call(phone.address), "order_status", seed);
+        ring(Caller::call(phone.address), "order_status", seed);
         found(&phone, usize::try_from(seed).expect("small"))
     };
     // A share takes many calls, each as long as it lasts: `make test-orders` rings them. Of two, one has to come to
