@@ -41,8 +41,6 @@ pub(super) struct Setup<'a> {
     /// A server that is shared; a file of its own otherwise.
     pub(super) server: Option<&'a str>,
     pub(super) node: &'a str,
-    /// Another rig of the same test.
-    pub(super) beside: Option<&'a Rig>,
     /// By name and telephone.
     pub(super) agents: &'a [(&'a str, &'a str)],
     pub(super) ring_seconds: u32,
@@ -51,7 +49,7 @@ pub(super) struct Setup<'a> {
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Setup { server: None, node: "here", beside: None, agents: &[], ring_seconds: 30, settings: &[] }
+        Setup { server: None, node: "here", agents: &[], ring_seconds: 30, settings: &[] }
     }
 }
 
@@ -62,7 +60,7 @@ impl Rig {
     }
 
     pub(super) fn at(setup: Setup<'_>) -> Rig {
-        let Setup { server, node, beside, agents, ring_seconds, settings } = setup;
+        let Setup { server, node, agents, ring_seconds, settings } = setup;
         let mut text = "[[queue]]\nname = \"everyone\"\n".to_owned();
         for (name, rings) in agents {
             text += &format!("[[agent]]\nname = \"{name}\"\nrings = \"{rings}\"\npin = \"4711\"\n");
@@ -85,10 +83,7 @@ impl Rig {
         let store = Arc::new(runtime.block_on(Store::open_with(address, options)).expect("it opens"));
         let open = if store.is_shared() { DeskHost::open_shared } else { DeskHost::open };
         let (desk, notes) = open(Arc::clone(&plan));
-        let line = match beside {
-            Some(other) => other.line.open_beside(Arc::clone(&desk), settings),
-            None => TestLine::open_at_desk(Arc::clone(&desk), settings),
-        };
+        let line = TestLine::open_at_desk(Arc::clone(&desk), settings);
         desk.counted_by(line.serving.metrics());
         let mut rig = Rig { line, desk, store, runtime, node: node.to_owned(), keeper: None, folder, plan };
         rig.keeper = Some(rig.book().open(notes, rig.desk.door()).expect("it is written"));

@@ -33,7 +33,6 @@ fn the_node() {
         // Nobody is told to call again, and no telephone gives up, while a test looks elsewhere.
         ring_seconds: 120,
         settings: &[("sip_listen", &sip), ("calls_at_once_of_source", "100")],
-        ..Setup::default()
     });
     let keeping = env("NODE_DIALS").map(|port| rig.keeps(port.parse().expect("a port")));
     say("listening");

@@ -69,6 +69,7 @@ mod two_nodes;
 #[cfg(feature = "host")]
 mod whole_call;
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::Receiver;
@@ -273,17 +274,41 @@ pub(crate) struct TestLine {
 /// Tests of sound share the machine; a test of load has it to itself.
 enum Machine {
     Shared {
-        _guard: RwLockReadGuard<'static, ()>,
+        _share: Share,
     },
     Alone {
         _guard: RwLockWriteGuard<'static, ()>,
     },
-    /// Another line of the same test has it.
-    #[cfg(feature = "store")]
+    /// Another line of the same test has it: to ask twice, while somebody waits to have it alone, is to wait for oneself.
     Beside,
 }
 
+struct Share {
+    _guard: RwLockReadGuard<'static, ()>,
+}
+
 static MACHINE: RwLock<()> = RwLock::new(());
+
+thread_local! {
+    /// Whether this test has its share.
+    static SHARES: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Machine {
+    fn shared() -> Machine {
+        if SHARES.replace(true) {
+            return Machine::Beside;
+        }
+        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        Machine::Shared { _share: Share { _guard: guard } }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        SHARES.set(false);
+    }
+}
 
 /// Settings for loopback, `changes` made to them.
 pub(crate) fn settings(changes: &[(&str, &str)]) -> (Config, SipSettings) {
@@ -314,8 +339,7 @@ pub(crate) fn free_tcp_port() -> u16 {
 
 impl TestLine {
     pub(crate) fn open(changes: &[(&str, &str)]) -> TestLine {
-        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-        TestLine::open_with(changes, Machine::Shared { _guard: guard })
+        TestLine::open_with(changes, Machine::shared())
     }
 
     /// A line for many calls, whose sound is not kept. The limits that keep strangers out are far off: whoever calls
@@ -332,9 +356,8 @@ impl TestLine {
 
     /// A line whose ringing and session timers run faster: a second of theirs lasts `second`.
     pub(crate) fn open_quick(second: Duration, changes: &[(&str, &str)]) -> TestLine {
-        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
         let (answerer, book) = TestLine::hums(true);
-        TestLine::serve_at(second, changes, answerer, book, Machine::Shared { _guard: guard }, None)
+        TestLine::serve_at(second, changes, answerer, book, Machine::shared(), None)
     }
 
     fn hums(keeps_sound: bool) -> (impl FnOnce(&Arc<Gate>) -> Arc<dyn Answerer>, Arc<Book>) {
@@ -344,7 +367,7 @@ impl TestLine {
     }
 
     fn open_with(changes: &[(&str, &str)], machine: Machine) -> TestLine {
-        let keeps_sound = matches!(machine, Machine::Shared { .. });
+        let keeps_sound = !matches!(machine, Machine::Alone { .. });
         let (answerer, book) = TestLine::hums(keeps_sound);
         TestLine::serve(changes, answerer, book, machine)
     }
@@ -352,20 +375,8 @@ impl TestLine {
     /// A line whose callers wait at a desk.
     #[cfg(feature = "store")]
     pub(crate) fn open_at_desk(desk: Arc<DeskHost>, changes: &[(&str, &str)]) -> TestLine {
-        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-        TestLine::serve_desk(desk, changes, Machine::Shared { _guard: guard })
-    }
-
-    /// Another such line beside this one, which has the machine for both.
-    #[cfg(feature = "store")]
-    pub(crate) fn open_beside(&self, desk: Arc<DeskHost>, changes: &[(&str, &str)]) -> TestLine {
-        TestLine::serve_desk(desk, changes, Machine::Beside)
-    }
-
-    #[cfg(feature = "store")]
-    fn serve_desk(desk: Arc<DeskHost>, changes: &[(&str, &str)], machine: Machine) -> TestLine {
         let (answerer, book) = TestLine::hums(true);
-        TestLine::serve_at(Duration::from_secs(1), changes, answerer, book, machine, Some(desk))
+        TestLine::serve_at(Duration::from_secs(1), changes, answerer, book, Machine::shared(), Some(desk))
     }
 
     /// Names of the prompts that were begun so far.

@@ -12,13 +12,7 @@ use super::postgres;
 fn two(agents: &[(&str, &str)]) -> Option<(Rig, Rig)> {
     let address = postgres::database()?;
     let one = Rig::at(Setup { server: Some(&address), node: "one", agents, ..Setup::default() });
-    let two = Rig::at(Setup {
-        server: Some(&address),
-        node: "two",
-        beside: Some(&one),
-        agents,
-        ..Setup::default()
-    });
+    let two = Rig::at(Setup { server: Some(&address), node: "two", agents, ..Setup::default() });
     Some((one, two))
 }
 
@@ -71,13 +65,7 @@ fn without_their_store_each_node_rings_agents_that_no_other_rings() {
     let ((mut ana, anas), (mut ben, bens)) = (agent(), agent());
     let agents = [("ana", anas.as_str()), ("ben", bens.as_str())];
     let one = Rig::at(Setup { server: Some(&address), node: "one", agents: &agents, ..Setup::default() });
-    let two = Rig::at(Setup {
-        server: Some(&address),
-        node: "two",
-        beside: Some(&one),
-        agents: &agents,
-        ..Setup::default()
-    });
+    let two = Rig::at(Setup { server: Some(&address), node: "two", agents: &agents, ..Setup::default() });
     for name in ["ana", "ben"] {
         one.sign_in(name);
     }
