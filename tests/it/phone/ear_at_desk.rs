@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use attendant::conversation::script::Script;
-use attendant::desk::Callback;
 use attendant::host::caller::cues;
 use attendant::host::desk::DeskHost;
 use attendant::host::desk::book::Book as DeskBook;
 use attendant::host::line::Line;
 use attendant::host::transcribe::Transcriber;
 use attendant::store::KeptVoicemail;
+use jiff::Timestamp;
 use jiff::civil::time;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 
 use super::TestLine;
 use super::caller::Caller;
@@ -49,32 +48,37 @@ fn rings(phone: &TestLine, number: &str, script: &str, seed: u64) {
     play(caller, cues, seed);
 }
 
-fn until<T>(mut comes: impl FnMut() -> Option<T>) -> Option<T> {
+/// Leaves a message; gives whether its words came to be known.
+fn leaves_a_message(line: &Line, phone: &TestLine, seed: u64) -> bool {
+    let script = "barge 9s keys 2\nsay \"where is my order\"\nkeys 1\nsay \"no thank you\"";
+    rings(phone, "5550188", script, seed);
+    let is_it = |message: &KeptVoicemail| {
+        message.transcript.as_ref().is_some_and(|words| words.expose() == "where is my order")
+    };
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let came = comes();
-        if came.is_some() || Instant::now() > deadline {
-            return came;
+        let kept = line.runtime.block_on(line.store.voicemails()).expect("it answers");
+        if kept.iter().any(is_it) || Instant::now() > deadline {
+            return kept.iter().any(is_it);
         }
         std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 
-/// Leaves a message; gives it once its words are there.
-fn leaves_a_message(line: &Line, phone: &TestLine) -> Option<KeptVoicemail> {
-    rings(phone, "5550188", "barge 7s keys 2\nsay \"where is my order\"\nkeys 1\nsay \"no thank you\"", 1);
-    until(|| {
-        let kept = line.runtime.block_on(line.store.voicemails()).expect("it answers");
-        kept.into_iter().find(|message| message.transcript.is_some())
-    })
-}
-
-/// Takes a callback for tomorrow at three.
-fn is_called_tomorrow(line: &Line, phone: &TestLine) -> Option<Callback> {
-    let script = "barge 7s keys 1\nsay \"yes\"\nsay \"tomorrow at three\"\nsay \"yes\"\nsay \"no thank you\"";
-    rings(phone, "5550177", script, 2);
+/// Takes a callback for tomorrow at three; gives whether that is promised.
+fn is_called_tomorrow(line: &Line, phone: &TestLine, seed: u64) -> bool {
+    let script = "barge 9s keys 1\nsay \"yes\"\nsay \"tomorrow at three\"\nsay \"yes\"\nsay \"no thank you\"";
+    // The call may be the day's last.
+    let began = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    // A second wish of a number joins the first.
+    let number = format!("555017{seed}");
+    rings(phone, &number, script, seed);
     let promised = line.runtime.block_on(line.store.callbacks()).expect("it answers");
-    promised.into_iter().find(|promise| promise.number.expose() == "5550177")
+    promised.iter().any(|promise| {
+        let from = promise.window.from.to_zoned(TimeZone::UTC);
+        let days = (from.date() - began).get_days();
+        *promise.number.expose() == number && (1..=2).contains(&days) && from.time() == time(15, 0, 0, 0)
+    })
 }
 
 #[test]
@@ -94,18 +98,15 @@ fn a_message_and_the_time_of_a_callback_are_heard() {
     };
     let keeper = book.open(notes, desk.door()).expect("it is written");
     let phone = served(&line, &[], Some(Arc::clone(&desk)));
-    let began: Zoned = Timestamp::now().to_zoned(TimeZone::UTC);
-    let (promise, message) = std::thread::scope(|scope| {
-        let message = scope.spawn(|| leaves_a_message(&line, &phone));
-        (is_called_tomorrow(&line, &phone), message.join().expect("no panic"))
+    // As in the audio suite one call of many may fail; of two, one has to come to its end.
+    std::thread::scope(|scope| {
+        let message = scope.spawn(|| (1..=2).any(|seed| leaves_a_message(&line, &phone, seed)));
+        assert!(
+            (3..=4).any(|seed| is_called_tomorrow(&line, &phone, seed)),
+            "neither of two was promised it"
+        );
+        assert!(message.join().expect("no panic"), "neither of two messages was understood");
     });
-    let message = message.expect("a message with its words");
-    assert_eq!(message.transcript.expect("words").expose(), "where is my order");
-    let promise = promise.expect("a promise");
-    let from = promise.window.from.to_zoned(TimeZone::UTC);
-    let days = (from.date() - began.date()).get_days();
-    // Who rings just before midnight may be answered just after.
-    assert!((1..=2).contains(&days) && from.time() == time(15, 0, 0, 0), "{promise:?}");
     phone.empty();
     desk.close();
     keeper.join().expect("it wrote all");
