@@ -89,7 +89,12 @@ impl Message {
 
 impl Caller {
     pub(super) fn new(line: SocketAddr) -> Caller {
-        let sip = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        Caller::at("127.0.0.1", line)
+    }
+
+    /// A telephone of another address of this machine's.
+    pub(super) fn at(address: &str, line: SocketAddr) -> Caller {
+        let sip = UdpSocket::bind((address, 0)).expect("a socket");
         Caller::by(Way::Datagrams(sip), line)
     }
 

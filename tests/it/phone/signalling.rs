@@ -241,6 +241,22 @@ fn more_calls_than_places_hear_a_busy_tone() {
 }
 
 #[test]
+fn one_source_with_all_its_places_taken_leaves_others_theirs() {
+    let line = TestLine::open(&[("calls_at_once_of_source", "1")]);
+    let mut first = Caller::call(line.address);
+    for (address, status) in [("127.0.0.1", 486), ("127.0.0.2", 200)] {
+        let mut second = Caller::at(address, line.address);
+        let offer = second.usual();
+        assert_eq!(second.invite("", &offer).status(), status, "from {address}");
+        if status == 200 {
+            second.hang_up();
+        }
+    }
+    first.hang_up();
+    line.empty();
+}
+
+#[test]
 fn a_stranger_gets_no_answer_at_all() {
     let line = TestLine::open(&[("sip_allow", "192.0.2.0/24")]);
     let mut stranger = Caller::new(line.address);
