@@ -48,6 +48,9 @@ mod recorded;
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod postgres;
 
+#[cfg(feature = "host")]
+mod refused;
+
 mod secret;
 
 mod signalling;
