@@ -46,6 +46,25 @@ SPELLINGS = {
 }
 ROWS = {voice: dict(zip(WORDS, row.split(), strict=True)) for voice, row in SPELLINGS.items()}
 
+# Festival's voices for other languages, which are joined from people's recordings: the spelling and the encoding
+# that they read.
+FESTIVAL = {
+    "lp_diphone": ("it", "latin1"), "pc_diphone": ("it", "latin1"), "czech_dita": ("cs", "iso-8859-2"),
+    "czech_krb": ("cs", "iso-8859-2"), "czech_machac": ("cs", "iso-8859-2"), "czech_ph": ("cs", "iso-8859-2"),
+    "msu_ru_nsh_clunits": ("ru", "utf-8"), "hy_fi_mv_diphone": ("fi", "latin1"), "suo_fi_lj_diphone": ("fi", "latin1"),
+    "upc_ca_ona_hts": ("it", "latin1"),
+}
+
+
+def festival_words(stretches=(0.85, 1.0, 1.3)):
+    """[(samples, word, voice)]: the words by Festival's voices for other languages, those that are installed."""
+    out = []
+    for voice, (language, encoding) in FESTIVAL.items():
+        jobs = [(ROWS[language][w], voice, stretch, None) for w in WORDS for stretch in stretches]
+        words = [w for w in WORDS for _ in stretches]
+        out += [(a, w, voice) for a, w in zip(synth.festival(jobs, encoding), words) if a is not None]
+    return out
+
 
 def said(r):
     """What one caller says: a digit, an answer, or a string of digits."""

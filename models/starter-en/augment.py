@@ -113,10 +113,13 @@ class Line(Nothing):
         if r.random() < 0.8:
             most = 0.25 if human else 0.13
             a = self.speed(a, 1 + r.uniform(-most, most) * hard)
-        if r.random() < (0.12 if human else 0.04) * hard and len(a) > 4000:
-            a = a[r.randint(0, 800):len(a) - r.randint(0, 800)]
-        # A turn is cut by the line's voice detector, sometimes right at the word.
-        tight = r.random() < ((0.4 if human else 0.25) if len(a) < 1.2 * RATE else 0.1) * hard
+        # A voice detector that wakes late takes part of the first sound, one that sleeps early part of the last.
+        short = len(a) < 1.2 * RATE
+        cut = r.random() < ((0.45 if human else 0.3) if short else 0.12) * hard
+        if cut:
+            a = self.cut(a)
+        # Sometimes a turn ends right at the word.
+        tight = r.random() < ((0.6 if cut else 0.4 if human else 0.25) if short else 0.1) * hard
         before, after = ((0, 0.04), (0, 0.05)) if tight else ((0.05, 0.35), (0.1, 0.45))
         start, end = int(RATE * r.uniform(*before)), int(RATE * r.uniform(*after))
         a = np.concatenate([np.zeros(start, np.float32), a, np.zeros(end, np.float32)])
@@ -126,12 +129,23 @@ class Line(Nothing):
             snr += 12
         out = self.send(a, lambda n: self.noise(n, babble) * loud * 10 ** (-snr / 20),
                         reverb=r.random() < 0.3 * hard)
-        if r.random() < 0.15 * hard:
+        if r.random() < (0.4 if cut else 0.15) * hard:
             # Telephones send nothing while nobody speaks: the background begins and ends with the word.
-            hangs = r.randint(0, 1600)
+            hangs = 0 if cut and r.random() < 0.7 else r.randint(0, 1600)
             out[: max(0, start - hangs)] = 0
             out[len(out) - max(0, end - hangs):] = 0
         return out
+
+    def cut(self, a):
+        """Without what lies before and after the word, and without its sounds that are 9 to 35 dB below the loudest."""
+        n = len(a) // 80
+        if n < 30:
+            return a
+        energy = 10 * np.log10((a[: n * 80].reshape(n, 80) ** 2).mean(1) + 1e-10)
+        first = np.nonzero(energy > energy.max() - self.r.uniform(9, 35))[0][0]
+        last = np.nonzero(energy > energy.max() - self.r.uniform(9, 35))[0][-1] + 1
+        # A tenth of a second is left, whatever else.
+        return a[first * 80: max(last, first + 20) * 80]
 
     def send(self, a, noise=None, reverb=False, kind=None):
         """Room, noise, band, codec and level."""

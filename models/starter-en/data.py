@@ -21,8 +21,9 @@ CONTEXT = 500  # positions of the encoder
 # Seconds of an utterance that stay within the context when they are drawn out and padded.
 LONGEST = 6.5
 
-# How much of people's speech is what they said as they said it, their words joined anew, and accents.
-PEOPLE = {"said": 0.2, "joined": 0.5, "accent": 0.3}
+# How much of people's speech is what they said as they said it, their words joined anew, words between two voices,
+# and accents.
+PEOPLE = {"said": 0.2, "joined": 0.35, "morph": 0.28, "accent": 0.17}
 # The share of each kind of text, engine or single word that is kept where it is drawn; the rest is
 # drawn again. Numbers and answers are what callers say most and what a likelier word must not replace;
 # espeak-ng is the easiest to learn; "go" is what "no" is mistaken for.
@@ -32,7 +33,7 @@ KEEP = {"words": 0.35, "shuffled": 0.4, "read": 0.7, "name": 0.7, "address": 0.6
 
 
 def kind_of_people(category):
-    return "accent" if category.startswith("accent") else "joined" if category == "people_joined" else "said"
+    return {"people_joined": "joined", "morph": "morph"}.get(category, "accent" if category.startswith("accent") else "said")
 
 
 def kept(category, voice, text):

@@ -111,6 +111,26 @@ def level(a):
     return (a * (11000 / max(1.0, np.abs(a).max()))).astype("<i2")
 
 
+def words_of(a, text, speaker):
+    """The single words (samples, text, speaker) in a trimmed clip: itself, or those of a string of digits."""
+    if text in WORDS:
+        return [(a, text, speaker)]
+    if len(text.split()) > 1 and all(w in texts.DIGITS for w in text.split()):
+        return [(part, word, speaker) for part, word in zip(cut(a, len(text.split())) or [], text.split())]
+    return []
+
+
+def single_words(speech):
+    """The single words (samples, text, speaker) of those who are trained on."""
+    out = []
+    for path, text, speaker in rows(speech):
+        if not held_out(speaker) and (text in WORDS or all(w in texts.DIGITS for w in text.split())):
+            a = trim(load(path))
+            if 0.1 * synth.RATE < len(a) < 7.5 * synth.RATE:
+                out += words_of(level(a), text, speaker)
+    return out
+
+
 def join(work, words, name, seed, count):
     """Strings of single words, as a chunk: of one speaker where there are enough of them, else of several."""
     r = random.Random(seed)
@@ -153,11 +173,7 @@ def build(speech, work, seed=5, joined=9000, parts=1):
         if not 0.1 * synth.RATE < len(a) < 7.5 * synth.RATE:
             continue
         a = level(a)
-        if text in WORDS:
-            words.append((a, text, speaker))
-        elif len(text.split()) > 1 and all(w in texts.DIGITS for w in text.split()):
-            for part, word in zip(cut(a, len(text.split())) or [], text.split()):
-                words.append((part, word, speaker))
+        words += words_of(a, text, speaker)
         kind = "digits" if all(w in texts.DIGITS for w in text.split()) else (
             "word" if text in WORDS else "sentence")
         writer.add(a, "people_" + kind, "people:" + speaker, text)

@@ -79,6 +79,8 @@ def main():
                          ("validation", "people.tsv")))
     if not there("people", "accents.tsv"):
         prepared.append((("accents.py", *work, "--count", "15000" if gpu else "3500"), None))
+    if not there("people", "morphs-0.tsv"):
+        prepared.append((("morphs.py", *work, "--speech", a.speech, "--parts", "4" if gpu else "1"), None))
     children = [(started(*command), wanted) for command, wanted in prepared]
     makers = [started("synth.py", *work, "--seed", str(a.seed), "--chunks", str(chunks), "--part", f"{k}/{workers}",
                       niceness=10) for k in range(workers)]

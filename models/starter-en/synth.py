@@ -145,7 +145,7 @@ class Flite:
         return finish(samples, rate)
 
 
-def festival(jobs):
+def festival(jobs, encoding="ascii"):
     """Renders (text, voice, stretch, pitch) jobs in one process; a list of samples or None, in order.
 
     The pitch, in Hz, is the mean that a diphone voice aims at; None leaves the voice's own.
@@ -164,7 +164,7 @@ def festival(jobs):
             script.append(f"(Parameter.set 'Duration_Stretch {stretch:.2f})")
             script.append(f'(utt.save.wave (utt.synth (Utterance Text "{quoted}")) "{folder}/{i}.wav" \'nist)')
         path = os.path.join(folder, "jobs.scm")
-        with open(path, "w") as f:
+        with open(path, "w", encoding=encoding) as f:
             f.write("\n".join(script))
         subprocess.run(["festival", "-b", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         out = []

@@ -6,7 +6,9 @@ import tempfile
 import unittest
 
 import numpy as np
+import pyworld
 import torch
+from scipy.signal import lfilter
 
 import accents
 import augment
@@ -15,6 +17,7 @@ import data
 import evaluate
 import export
 import mel
+import morphs
 import nothing
 import people
 import quant
@@ -25,6 +28,63 @@ import voice_codecs
 import wordless
 from model import Ear
 from tokens import N_VOCAB, Tokens, encode
+
+
+def vowel(pitch, formants, seconds=0.4, rate=16000):
+    """A sawtooth of that pitch through resonances at the formants, sixteen bits."""
+    phase = np.cumsum(np.full(int(seconds * rate), pitch / rate)) % 1
+    a = phase - 0.5
+    for f in formants:
+        radius = np.exp(-np.pi * 90 / rate)
+        a = lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * f / rate), radius ** 2], a)
+    return people.level(a / np.abs(a).max() * np.hanning(len(a)) ** 0.3 * 30000)
+
+
+def first_formant(samples, rate=16000):
+    """The strongest frequency of the all-pole envelope in the middle, below 1.2 kHz."""
+    x = samples.astype(float)
+    f0, times = pyworld.dio(x, rate)
+    spectrum = pyworld.cheaptrick(x, pyworld.stonemask(x, f0, times, rate), times, rate, fft_size=morphs.FFT)
+    shape = morphs.envelope(morphs.line_frequencies(morphs.poles(spectrum[len(spectrum) // 2][None])))[0]
+    return np.argmax(shape[: int(1200 * morphs.FFT / rate)]) * rate / morphs.FFT
+
+
+class Still:
+    """A random source that changes nothing: a factor of one, a shift of none."""
+
+    def uniform(self, low, high):
+        return 1.0 if low > 0 else 0.0
+
+
+class Morphs(unittest.TestCase):
+    def test_an_envelope_comes_back_from_its_line_frequencies(self):
+        power = np.abs(np.fft.rfft(vowel(120, (500, 1500, 2500))[2000:2000 + morphs.FFT] * np.hanning(morphs.FFT))) ** 2
+        a = morphs.poles(power[None] + 1)
+        lines = morphs.line_frequencies(a)
+        self.assertTrue((np.diff(lines) > 0).all())
+        exact = -2 * np.log(np.abs(np.fft.rfft(a, morphs.FFT, axis=1)))
+        self.assertLess(np.abs(morphs.envelope(lines) - exact)[:, 2:-2].max(), 0.15)
+
+    def test_half_way_between_two_voices_lies_a_third(self):
+        low, high = (morphs.Word(vowel(*v), "oh", str(v)) for v in ((100, (400, 1500, 2500)), (200, (800, 1500, 2500))))
+        found = [morphs.between(low, high, share, share, share, Still()) for share in (0, 0.5, 1)]
+        formants = [first_formant(a) for a in found]
+        self.assertLess(abs(formants[0] - 400), 60)
+        self.assertLess(abs(formants[2] - 800), 60)
+        # One formant half way, where a mean of the spectra would keep both.
+        self.assertTrue(500 < formants[1] < 700, formants)
+        pitches = [np.median(f0[f0 > 0]) for f0 in (pyworld.dio(a.astype(float), 16000)[0] for a in found)]
+        for pitch, wanted in zip(pitches, (100, 141, 200)):
+            self.assertLess(abs(pitch / wanted - 1), 0.05)
+
+    def test_words_of_unlike_lengths_are_aligned_end_to_end(self):
+        short, long = (morphs.Word(vowel(120, (500, 1500), t), "oh", "x") for t in (0.3, 0.6))
+        i, j = morphs.aligned(short, long)
+        self.assertEqual((i[0], j[0]), (0, 0))
+        self.assertEqual((i[-1], j[-1]), (len(short) - 1, len(long) - 1))
+        self.assertTrue((np.diff(i) >= 0).all() and (np.diff(j) >= 0).all())
+        middle = len(morphs.between(short, long, 0.5, 0.5, 0.5, Still()))
+        self.assertTrue(0.4 < middle / 16000 < 0.5, middle)
 
 
 class Texts(unittest.TestCase):
@@ -136,6 +196,19 @@ class Sound(unittest.TestCase):
             heard = data.Store(os.path.join(folder, "people")).items
         self.assertGreater(len(heard), 30)
         self.assertTrue(all(set(i[5].split()) <= set(accents.WORDS) for i in heard))
+
+    def test_other_languages_voices_of_festival_say_them_too(self):
+        heard = accents.festival_words(stretches=(1.0,))
+        self.assertEqual({voice for *_, voice in heard}, set(accents.FESTIVAL))
+        self.assertGreater(len(heard), 0.9 * len(accents.FESTIVAL) * len(accents.WORDS))
+
+    def test_a_cut_takes_the_faint_sounds_at_both_ends(self):
+        noise = np.random.default_rng(3).standard_normal(16000).astype(np.float32)
+        word = np.concatenate([0.001 * noise[:3200], 0.01 * noise[:1600], noise[:4800], 0.01 * noise[:1600],
+                               0.001 * noise[:3200]])
+        lengths = [len(augment.Line(seed).cut(word)) for seed in range(20)]
+        self.assertEqual(set(lengths), {4800})
+        self.assertEqual(len(augment.Line(1).cut(word[:2000])), 2000)
 
     def test_a_background_may_begin_and_end_with_the_word(self):
         line, speech = augment.Line(6), (np.sin(np.arange(16000) / 9) * 9000).astype("<i2")
