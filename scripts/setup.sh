@@ -11,7 +11,9 @@ check=(festival festvox-kdlpc16k libspandsp2 postgresql)
 # Telephones that call the line, and the certificates of those that do it by TLS.
 phone=(sip-tester baresip-core openssl)
 # All that the ear is trained with.
-train=(flite libespeak-ng1 festvox-kallpc16k festvox-us-slt-hts python3-venv)
+train=(flite libespeak-ng1 festvox-kallpc16k festvox-us-slt-hts python3-venv python3-dev
+  festvox-italp16k festvox-itapc16k festvox-czech-dita festvox-czech-krb festvox-czech-machac festvox-czech-ph
+  festvox-ru festvox-suopuhe-lj festvox-suopuhe-mv festvox-ca-ona-hts)
 
 purpose=${1:-}
 case "$purpose" in
@@ -52,6 +54,14 @@ present() {
     festvox-kallpc16k) voice kal_diphone ;;
     festvox-kdlpc16k) voice ked_diphone ;;
     festvox-us-slt-hts) voice cmu_us_slt_arctic_hts ;;
+    festvox-italp16k) voice lp_diphone ;;
+    festvox-itapc16k) voice pc_diphone ;;
+    festvox-czech-*) voice "czech_${1#festvox-czech-}" ;;
+    festvox-ru) voice msu_ru_nsh_clunits ;;
+    festvox-suopuhe-lj) voice suo_fi_lj_diphone ;;
+    festvox-suopuhe-mv) voice hy_fi_mv_diphone ;;
+    festvox-ca-ona-hts) voice upc_ca_ona_hts ;;
+    python3-dev) python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
