@@ -10,7 +10,6 @@ a formant, where a mean of two spectra would have two of half the height.
 """
 
 import argparse
-import multiprocessing
 import os
 import random
 
@@ -151,20 +150,22 @@ def between(a, b, time, shape, tune, r):
     steps = np.arange(0, way[-1] + 0.5)
     i, j = np.interp(steps, way, i), np.interp(steps, way, j)
     mix = lambda x, y, share: (1 - share) * x + share * y
+    # Fine shape, breath and voicing are not exaggerated: they would leave their range.
+    inside = min(1, max(0, shape))
     lines = np.sort(mix(at(a.lines, i), at(b.lines, j), shape), axis=1)
     # Two lines that touch are a formant that rings for ever.
     for k in range(1, ORDER):
         lines[:, k] = np.maximum(lines[:, k], lines[:, k - 1] + 0.012)
     lines = np.clip(lines, 0.01, np.pi - 0.01)
-    log = envelope(lines) + mix(at(a.rest, i), at(b.rest, j), min(1, max(0, shape)))
+    log = envelope(lines) + mix(at(a.rest, i), at(b.rest, j), inside)
     throat = r.uniform(0.87, 1.16)
     places = np.clip(np.arange(FFT // 2 + 1) / throat, 0, FFT // 2)
     log = at(log.T, places).T
-    breath = np.clip(mix(at(a.breath, i), at(b.breath, j), min(1, max(0, shape))), 1e-6, 1) ** r.uniform(0.6, 1.5)
+    breath = np.clip(mix(at(a.breath, i), at(b.breath, j), inside), 1e-6, 1) ** r.uniform(0.6, 1.5)
     pitch = mix(at(a.pitch, i), at(b.pitch, j), tune) + np.log(throat) * 0.8 + r.uniform(-0.3, 0.3)
     middle = pitch.mean()
     pitch = middle + (pitch - middle) * r.uniform(0.5, 1.6)
-    voiced = mix(at(a.voiced, i), at(b.voiced, j), min(1, max(0, shape))) > 0.5
+    voiced = mix(at(a.voiced, i), at(b.voiced, j), inside) > 0.5
     f0 = np.where(voiced, np.clip(np.exp(pitch), 60, 520), 0.0)
     power = np.exp(np.clip(log, -28, log.max()))
     x = pyworld.synthesize(f0, np.ascontiguousarray(power), np.ascontiguousarray(breath), RATE, PERIOD)
@@ -229,14 +230,7 @@ def build(speech, work, seed=17, count=6000, parts=1):
     words = people.single_words(speech)
     others = synthetic(seed, 400)
     print(f"{len(words)} words of people, {len(others)} of synthesisers", flush=True)
-    makers = [multiprocessing.get_context("fork").Process(
-        target=chunk, args=(work, words, others, f"morphs-{k}", seed + k, count)) for k in range(parts)]
-    for maker in makers:
-        maker.start()
-    for maker in makers:
-        maker.join()
-        if maker.exitcode:
-            raise SystemExit("carrying words between voices failed; its error stands above")
+    people.beside(chunk, [(work, words, others, f"morphs-{k}", seed + k, count) for k in range(parts)])
 
 
 if __name__ == "__main__":

@@ -161,6 +161,17 @@ def join(work, words, name, seed, count):
     writer.close()
 
 
+def beside(make, each):
+    """Calls `make` with each of the tuples of arguments, in processes side by side; ends the program where one fails."""
+    makers = [multiprocessing.get_context("fork").Process(target=make, args=arguments) for arguments in each]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+        if maker.exitcode:
+            raise SystemExit(f"{make.__name__} failed; its error stands above")
+
+
 def build(speech, work, seed=5, joined=9000, parts=1):
     """The people trained on, those measured on, and `parts` chunks of `joined` strings each."""
     train, held = [], []
@@ -200,14 +211,7 @@ def build(speech, work, seed=5, joined=9000, parts=1):
     test.close()
     validation.close()
 
-    makers = [multiprocessing.get_context("fork").Process(
-        target=join, args=(work, words, f"joined-{k}", seed + k, joined)) for k in range(parts)]
-    for maker in makers:
-        maker.start()
-    for maker in makers:
-        maker.join()
-        if maker.exitcode:
-            raise SystemExit("joining words failed; its error stands above")
+    beside(join, [(work, words, f"joined-{k}", seed + k, joined) for k in range(parts)])
 
 
 if __name__ == "__main__":
